@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { duration, port, size } from './units.ts';
+
+export const TRANSPORTS = ['stdio', 'sse', 'streamable-http', 'http-compat'] as const;
+export type TransportName = (typeof TRANSPORTS)[number];
+
+const hostNames = z.array(z.string().min(1).max(253));
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
+/**
+ * Everything that `berth serve` can be told. The flag, the environment variable and the key of the config file come
+ * from the same name: `maxConnections` is `--max-connections`, `BERTH_MAX_CONNECTIONS` and `maxConnections`.
+ */
+export const serveConfigSchema = z.strictObject({
+  transport: z.enum(TRANSPORTS).default('streamable-http').describe('how clients speak to this server'),
+  host: z.string().min(1).default('127.0.0.1').describe('address to listen on; the image sets 0.0.0.0'),
+  port: port.default(8000).describe('port for MCP clients'),
+  adminPort: port
+    .default(9464)
+    .describe('port for metrics, probes and /connections; keep it out of the public Service'),
+  workers: z.int().min(1).max(256).default(1).describe('processes on this machine that share the port as one fleet'),
+  maxConnections: z.int().min(1).max(1_000_000).default(1000).describe('connections that one worker holds at most'),
+  sessionIdleTimeout: duration('1s').prefault('30m').describe('a session unused for so long is closed'),
+  parkAfter: duration('1s').prefault('60s').describe('a quiet parkable session is parked after this'),
+  maxParked: z.int().min(0).optional().describe('records of parked sessions to keep; 10 × the cap if not set'),
+  maxEventLog: size('0B', '64MiB').prefault('64KiB').describe('bytes of events kept per session for Last-Event-ID'),
+  evictAfter: duration('1s')
+    .prefault('5m')
+    .describe('when full, a session without stream or call may be closed after this'),
+  maxRequestsPerSession: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(64)
+    .describe('requests in flight of one session; then 429'),
+  maxBody: size('1KiB', '256MiB').prefault('4MiB').describe('bytes of one request body; then 413'),
+  bodyTimeout: duration('100ms', '10m').prefault('10s').describe('time for a whole request to arrive; then 408'),
+  maxStreamBuffer: size('16KiB', '256MiB').prefault('1MiB').describe('unread bytes per stream before it is cut'),
+  drainDelay: duration('0s', '10m').prefault('5s').describe('time to go on serving after SIGTERM'),
+  drainWindow: duration('0s', '1h').prefault('15s').describe('time over which open streams are closed'),
+  longestCall: duration('0s', '24h').prefault('60s').describe('time that calls in flight get to finish'),
+  sessionStore: z.string().default('memory').describe('memory, redis://… or rediss://…'),
+  peers: z.array(z.string().min(1)).default([]).describe('the other pods: one DNS name, or addresses'),
+  peerPort: port.default(8001).describe('port that pods of one fleet talk to each other on'),
+  peerIdentity: z.string().default('auto').describe('how pods prove who they are: auto, or key:FILE'),
+  allowedHosts: hostNames.default(LOOPBACK).describe('Host names that clients may use; * allows any'),
+  allowedOrigins: hostNames.default(LOOPBACK).describe('origins of web pages that may call; * allows any'),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
+  logFormat: z.enum(['json', 'text']).default('json').describe('json for machines, text for a terminal'),
+  stateless: z.boolean().default(false).describe('legacy requests are served without sessions'),
+});
+
+/** The validated configuration of one worker: durations in milliseconds, sizes in bytes. */
+export type ServeConfig = Readonly<z.output<typeof serveConfigSchema>>;
+export type ServeConfigKey = keyof ServeConfig;
+
+export const serveConfigKeys = Object.keys(serveConfigSchema.shape) as readonly ServeConfigKey[];
+
+/** What a later version brings, and the value that may be given until then. */
+export const notAvailableYet: Readonly<Partial<Record<ServeConfigKey, unknown>>> = {
+  transport: 'streamable-http',
+  workers: 1,
+  parkAfter: undefined,
+  maxParked: undefined,
+  sessionStore: 'memory',
+  peers: undefined,
+  peerPort: undefined,
+  peerIdentity: undefined,
+  stateless: false,
+};
+
+const HTTP_ONLY: readonly ServeConfigKey[] = [
+  'host',
+  'port',
+  'adminPort',
+  'workers',
+  'maxConnections',
+  'sessionIdleTimeout',
+  'parkAfter',
+  'maxParked',
+  'maxEventLog',
+  'evictAfter',
+  'maxRequestsPerSession',
+  'maxBody',
+  'bodyTimeout',
+  'maxStreamBuffer',
+  'drainDelay',
+  'drainWindow',
+  'sessionStore',
+  'peers',
+  'peerPort',
+  'peerIdentity',
+  'allowedHosts',
+  'allowedOrigins',
+  'stateless',
+];
+
+/** The settings that a transport has no use for; giving one is an error, since it would silently do nothing. */
+export const ignoredBy: Readonly<Record<TransportName, readonly ServeConfigKey[]>> = {
+  stdio: HTTP_ONLY,
+  // A HTTP+SSE session is its stream: it can be neither resumed, parked nor left idle.
+  sse: ['sessionIdleTimeout', 'parkAfter', 'maxParked', 'maxEventLog', 'evictAfter', 'stateless'],
+  'streamable-http': [],
+  'http-compat': [],
+};
+
+/** `maxConnections` → `--max-connections`. */
+export function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** `maxConnections` → `BERTH_MAX_CONNECTIONS`. */
+export function environmentName(key: string): string {
+  return `BERTH_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}

@@ -1,0 +1,48 @@
+import type { McpServer as LegacyMcpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import type { McpServer as DualEraMcpServer } from '@modelcontextprotocol/server';
+
+/**
+ * A server object of either SDK: one of `@modelcontextprotocol/sdk` serves the legacy era, one of
+ * `@modelcontextprotocol/server` serves both.
+ */
+export type AnyMcpServer = LegacyMcpServer | DualEraMcpServer;
+
+/** Why a session ended for good. */
+export type EndReason = 'deleted' | 'expired' | 'evicted' | 'drained' | 'abandoned' | 'failed';
+
+/** What a server object may know of the session it is made for. */
+export interface ServerSession {
+  /** The protocol era: a legacy session lives for many requests, a modern one for a single request. */
+  readonly era: 'legacy' | 'modern';
+  /** The session's id; a modern request has none. */
+  readonly id: string | undefined;
+  /** A small JSON record (at most 16 KiB) that stays with the session wherever it goes. */
+  readonly state: Record<string, unknown>;
+  /** Calls back once, at the real end of the session. */
+  onEnd(callback: (reason: EndReason) => void): void;
+}
+
+/** Publishes changes to every client that listens, in both eras. */
+export interface Notifier {
+  toolsChanged(): void;
+  promptsChanged(): void;
+  resourcesChanged(): void;
+  resourceUpdated(uri: string): void;
+}
+
+/** What the default export of a server module says about itself. */
+export interface ServerDefinition {
+  readonly name: string;
+  readonly version: string;
+  /** `parkable`: the server object may be built again for a session at any time. The default is `resident`. */
+  readonly sessions?: 'parkable' | 'resident';
+  /** Runs once per process, before the first session; `signal` ends with the process. */
+  start?(context: { readonly notify: Notifier; readonly signal: AbortSignal }): void | Promise<void>;
+  /** Makes the server object of one session, or of one modern request. Keep it cheap. */
+  create(session: ServerSession): AnyMcpServer | Promise<AnyMcpServer>;
+}
+
+/** The default export of a server module: checks nothing, types everything. */
+export function defineServer(definition: ServerDefinition): ServerDefinition {
+  return definition;
+}
