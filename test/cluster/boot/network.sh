@@ -8,6 +8,8 @@ make_network() {
   inside ip link add uplink type veth peer name uplink-end
   inside ip link set uplink-end up
   inside ip addr add $node_ip/24 dev uplink
+  # Session affinity goes by the client's address: a test that wants several clients needs several.
+  for address in $client_ips; do inside ip addr add "$address/24" dev uplink; done
   inside ip link set uplink up
   inside ip route add default dev uplink
   inside sysctl -qw net.ipv4.ip_forward=1
