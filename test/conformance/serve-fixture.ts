@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const command = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const fixture = fileURLToPath(new URL('../fixtures/conformance/server.ts', import.meta.url));
+
+// Ports of the system's choice; nothing of a test is worth a long drain.
+const FLAGS = [
+  '--port',
+  '0',
+  '--admin-port',
+  '0',
+  '--drain-delay',
+  '0s',
+  '--drain-window',
+  '0s',
+  '--longest-call',
+  '1s',
+];
+
+const START_LIMIT_MS = 15_000;
+const STOP_LIMIT_MS = 5_000;
+
+/** A running server, and the way to end it. */
+export interface FixtureServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Runs `berth serve` with the fixture server as a process of its own, and resolves once it says where it listens. */
+export async function serveFixture(): Promise<FixtureServer> {
+  const child = spawn(process.execPath, [command, 'serve', fixture, ...FLAGS], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'exit');
+  const close = async () => {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+    await ended;
+    clearTimeout(timer);
+  };
+  const url = await new Promise<string>((resolve, reject) => {
+    const lines: string[] = [];
+    const fail = (why: string) => reject(new Error(`berth serve ${why}. It said:\n${lines.join('\n')}`));
+    const timer = setTimeout(() => fail(`gave no address within ${START_LIMIT_MS} ms`), START_LIMIT_MS);
+    child.once('exit', (code) => fail(`ended with exit code ${code}`));
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (text) => {
+        lines.push(text);
+        const address = /http:\/\/[^\s"]+\/mcp\b/.exec(text)?.[0];
+        if (address === undefined) return;
+        clearTimeout(timer);
+        resolve(address);
+      });
+    }
+  }).catch(async (error: unknown) => {
+    if (child.exitCode === null) await close();
+    throw error;
+  });
+  return { url, close };
+}
