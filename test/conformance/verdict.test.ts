@@ -23,6 +23,13 @@ describe('a scored scenario', () => {
   test.for([
     ['wrote no results', undefined],
     ['checked nothing', []],
+    [
+      'saw no answer',
+      [
+        { ...success, id: 'wire-schema-valid' },
+        { ...success, status: 'WARNING' as const },
+      ],
+    ],
     ['was skipped', [{ ...success, status: 'SKIPPED' as const }]],
     ['failed once', [success, { ...success, status: 'FAILURE' as const }]],
     ['passed on "Tool not found"', [{ ...success, details: { result: { isError: true, content: [] } } }]],

@@ -26,6 +26,9 @@ export interface Outcome {
 /** The one scenario that wants a tool to fail. */
 const WANTS_TOOL_ERROR = 'tools-call-error';
 
+/** Added to most scenarios by the suite: passes on its own requests alone, with no server there. */
+const WIRE_SCHEMA = 'wire-schema-valid';
+
 /** Some checks take any text for an answer, and so pass with "Tool not found". */
 function restsOnToolError(check: Check): boolean {
   if (check.status !== 'SUCCESS') return false;
@@ -36,7 +39,7 @@ function restsOnToolError(check: Check): boolean {
 
 function problemsOf(scenario: string, checks: readonly Check[] | undefined): string[] {
   if (checks === undefined) return ['wrote no checks.json'];
-  if (!checks.some(({ status }) => status === 'SUCCESS')) return ['checked nothing'];
+  if (!checks.some(({ id, status }) => status === 'SUCCESS' && id !== WIRE_SCHEMA)) return ['nothing passed'];
   const isVerdict = ({ specReferences }: Check) => specReferences !== undefined;
   const isBad = (check: Check) =>
     check.status === 'FAILURE' || (HELD.has(scenario) && isVerdict(check) && check.status !== 'SUCCESS');
