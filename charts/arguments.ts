@@ -1,0 +1,24 @@
+import { flagName } from '../src/config/serve-config.ts';
+import { formatDuration, formatSize, parseDuration, parseSize } from '../src/config/units.ts';
+import type { Values } from '../src/values/schema.ts';
+import { defaultOf, type Setting, settings } from '../src/values/server-values.ts';
+import { allowedHosts } from './allowed-hosts.ts';
+
+/** The container's arguments: `serve`, the source, what was given, and what only the charts can know. */
+export function serveArguments(values: Values): string[] {
+  const { server } = values;
+  const flags = settings.flatMap((key) => {
+    const value = key === 'allowedHosts' ? allowedHosts(values) : server[key];
+    return value === undefined ? [] : [`${flagName(key)}=${spell(key, value)}`];
+  });
+  return ['serve', ...(server.source === undefined ? [] : [server.source]), ...flags];
+}
+
+/** Validated durations and sizes are numbers; how their default is written says which unit they are in. */
+function spell(key: Setting, value: unknown): string {
+  if (Array.isArray(value)) return value.join(',');
+  const written = defaultOf(key);
+  if (typeof value !== 'number' || typeof written !== 'string') return String(value);
+  if (parseDuration(written) !== undefined) return formatDuration(value);
+  return parseSize(written) === undefined ? String(value) : formatSize(value);
+}

@@ -1,0 +1,56 @@
+import type { V1Container, V1Deployment, V1PodSpec } from '@kubernetes/client-node';
+import { gracePeriodSeconds } from '../src/values/drain-time.ts';
+import { fixedReplicas } from '../src/values/scale.ts';
+import type { Values } from '../src/values/schema.ts';
+import { container } from './container.ts';
+import type { Named } from './kubernetes-object.ts';
+import { labels, metadata, selectorLabels, serviceAccountName } from './names.ts';
+import { podSecurityContext } from './security.ts';
+
+/** The pods of the fleet; without a number of replicas when an autoscaler owns it. */
+export function deployment(values: Values): Named<V1Deployment> {
+  const replicas = fixedReplicas(values);
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadata(values),
+    spec: {
+      ...(replicas === undefined ? {} : { replicas }),
+      ...(values.minReadySeconds === undefined ? {} : { minReadySeconds: values.minReadySeconds }),
+      selector: { matchLabels: selectorLabels(values) },
+      strategy: values.strategy,
+      template: {
+        metadata: {
+          labels: { ...values.podLabels, ...labels(values) },
+          ...whenAny('annotations', values.podAnnotations),
+        },
+        spec: podSpec(values),
+      },
+    },
+  };
+}
+
+function podSpec(values: Values): V1PodSpec {
+  return {
+    serviceAccountName: serviceAccountName(values),
+    // The server asks nothing of the Kubernetes API.
+    automountServiceAccountToken: false,
+    // A Service named berth would otherwise set BERTH_PORT, which the server would read as its own.
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: gracePeriodSeconds(values),
+    securityContext: podSecurityContext(values),
+    containers: [container(values), ...(values.extraContainers as unknown as V1Container[])],
+    ...(values.priorityClassName === undefined ? {} : { priorityClassName: values.priorityClassName }),
+    ...whenAny('imagePullSecrets', values.imagePullSecrets),
+    ...whenAny('volumes', values.server.volumes),
+    ...whenAny('nodeSelector', values.nodeSelector),
+    ...whenAny('tolerations', values.tolerations),
+    ...whenAny('affinity', values.affinity),
+    ...whenAny('topologySpreadConstraints', values.topologySpreadConstraints),
+  };
+}
+
+/** `{ key: value }` when there is anything in it: an empty list or map says nothing and reads badly. */
+function whenAny(key: string, value: object): object {
+  return Object.keys(value).length === 0 ? {} : { [key]: value };
+}

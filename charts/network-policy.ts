@@ -1,0 +1,64 @@
+import type {
+  V1NetworkPolicy,
+  V1NetworkPolicyEgressRule,
+  V1NetworkPolicyPeer,
+  V1NetworkPolicyPort,
+  V1NetworkPolicySpec,
+} from '@kubernetes/client-node';
+import type { Values } from '../src/values/schema.ts';
+import type { Named } from './kubernetes-object.ts';
+import { metadata, selectorLabels } from './names.ts';
+import { containerPorts } from './ports.ts';
+
+const DNS_PORT = 53;
+/** The label that Kubernetes itself puts on every namespace. */
+const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
+
+/** client-node's own type calls the field `_from`, which it renames when it sends; what is written must be `from`. */
+interface IngressRule {
+  readonly ports: readonly V1NetworkPolicyPort[];
+  readonly from?: readonly V1NetworkPolicyPeer[];
+}
+type Spec = Omit<V1NetworkPolicySpec, 'ingress'> & { readonly ingress: readonly IngressRule[] };
+type Policy = Omit<V1NetworkPolicy, 'spec'> & { readonly spec: Spec };
+
+/** Who may reach the pods; whom the pods may reach is left open unless the values say. */
+export function networkPolicy(values: Values): Named<Policy> {
+  const egress = values.networkPolicy.egress;
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadata(values),
+    spec: {
+      podSelector: { matchLabels: selectorLabels(values) },
+      policyTypes: egress === undefined ? ['Ingress'] : ['Ingress', 'Egress'],
+      ingress: ingressRules(values),
+      ...(egress === undefined ? {} : { egress: [...egressRules(values), ...egress] }),
+    },
+  };
+}
+
+/** MCP from the clients, the peer port from the fleet's own pods, the admin port from where it is scraped. */
+function ingressRules(values: Values): IngressRule[] {
+  const ports = containerPorts(values);
+  const { clients, adminNamespaces } = values.networkPolicy;
+  return [
+    { ports: [tcp(ports.mcp)], ...(clients.length === 0 ? {} : { from: clients }) },
+    { ports: [tcp(ports.peer)], from: [{ podSelector: { matchLabels: selectorLabels(values) } }] },
+    // A rule without peers would allow everybody.
+    ...(adminNamespaces.length === 0 ? [] : [{ ports: [tcp(ports.admin)], from: adminNamespaces.map(namespacePeer) }]),
+  ];
+}
+
+const namespacePeer = (name: string): V1NetworkPolicyPeer => ({
+  namespaceSelector: { matchLabels: { [NAMESPACE_NAME_LABEL]: name } },
+});
+
+function egressRules(values: Values): V1NetworkPolicyEgressRule[] {
+  return [
+    { ports: [{ protocol: 'UDP', port: DNS_PORT }, tcp(DNS_PORT)] },
+    { ports: [tcp(containerPorts(values).peer)], to: [{ podSelector: { matchLabels: selectorLabels(values) } }] },
+  ];
+}
+
+const tcp = (port: number): V1NetworkPolicyPort => ({ protocol: 'TCP', port });

@@ -1,0 +1,114 @@
+import { affinitySeconds, idleSeconds, LONGEST_AFFINITY_SECONDS, sessionAffinity } from './affinity.ts';
+import { type Check, when } from './check.ts';
+import { isTree, type Tree } from './tree.ts';
+
+/** Labels that the charts set and that Services select by; they may not be changed. */
+export const OWN_LABELS = [
+  'app.kubernetes.io/name',
+  'app.kubernetes.io/instance',
+  'app.kubernetes.io/managed-by',
+  'app.kubernetes.io/version',
+] as const;
+
+const OWN_KINDS = [
+  ' ServiceAccount',
+  ' Service',
+  'apps Deployment',
+  'autoscaling HorizontalPodAutoscaler',
+  'policy PodDisruptionBudget',
+  'networking.k8s.io NetworkPolicy',
+  'networking.k8s.io Ingress',
+  'gateway.networking.k8s.io HTTPRoute',
+];
+
+/** Rules about the objects around the Deployment. */
+export const objectChecks: readonly Check[] = [
+  {
+    reads: ['service', 'ingress.enabled', 'httpRoute.enabled', 'server.sessionIdleTimeout'],
+    find(values) {
+      const { sessionAffinityTimeoutSeconds: given } = values.service;
+      const idle = idleSeconds(values);
+      const path = 'service.sessionAffinityTimeoutSeconds';
+      if (given === undefined) return [];
+      if (sessionAffinity(values) === 'None') {
+        return [{ path, message: `is ${given} but the session affinity is None, so it has no effect.` }];
+      }
+      return when(
+        affinitySeconds(values) < Math.min(idle, LONGEST_AFFINITY_SECONDS),
+        path,
+        () => `is ${given} but sessions live for ${idle} s without a request: a client would lose its pod before that.`,
+      );
+    },
+  },
+  {
+    reads: ['ingress'],
+    find: ({ ingress }) =>
+      when(
+        ingress.enabled && ingress.hosts.length === 0,
+        'ingress.hosts',
+        () => 'has no entry: the server would refuse every Host that comes through the Ingress.',
+      ),
+  },
+  {
+    reads: ['httpRoute'],
+    find: ({ httpRoute }) => [
+      ...when(
+        httpRoute.enabled && httpRoute.parentRefs.length === 0,
+        'httpRoute.parentRefs',
+        () => 'has no entry: the route would join no gateway.',
+      ),
+      ...when(
+        httpRoute.enabled && httpRoute.hostnames.length === 0,
+        'httpRoute.hostnames',
+        () => 'has no entry: the server would refuse every Host that comes through the route.',
+      ),
+    ],
+  },
+  {
+    reads: ['serviceAccount'],
+    find: ({ serviceAccount }) =>
+      when(
+        !serviceAccount.create && Object.keys(serviceAccount.annotations).length > 0,
+        'serviceAccount.annotations',
+        () => 'is given but serviceAccount.create is false, so there is no object to put it on.',
+      ),
+  },
+  {
+    reads: ['podLabels'],
+    find: ({ podLabels }) =>
+      OWN_LABELS.filter((label) => label in podLabels).map((label) => ({
+        path: 'podLabels',
+        message: `has ${label}, which the charts set themselves: the Services could no longer find the pods.`,
+      })),
+  },
+  {
+    reads: ['extraObjects', 'name', 'namespace', 'serviceAccount.name'],
+    find(values) {
+      const { extraObjects, name, serviceAccount, namespace = '' } = values;
+      const taken = new Set(
+        OWN_KINDS.flatMap((kind) =>
+          [name, `${name}-peers`, serviceAccount.name ?? name].map((own) => `${kind} ${own} ${namespace}`),
+        ),
+      );
+      return extraObjects.flatMap((object, index) => {
+        const identity = identify(object);
+        const path = `extraObjects.${index}`;
+        if (identity === undefined) {
+          return [{ path, message: 'must have apiVersion, kind and metadata.name, as every Kubernetes object has.' }];
+        }
+        const repeated = taken.has(identity);
+        taken.add(identity);
+        return when(repeated, path, () => `is a second ${identity.trim()}: one of the two would be lost.`);
+      });
+    },
+  },
+];
+
+/** Group, kind, name and namespace: no two objects of a cluster have the same. */
+function identify({ apiVersion, kind, metadata }: Tree): string | undefined {
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !isTree(metadata)) return undefined;
+  const [version, group = ''] = apiVersion.split('/').reverse();
+  const { name, namespace = '' } = metadata;
+  if (version === '' || apiVersion.split('/').length > 2 || typeof name !== 'string') return undefined;
+  return `${group} ${kind} ${name} ${namespace}`;
+}

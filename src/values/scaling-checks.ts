@@ -1,0 +1,113 @@
+import { type Check, when } from './check.ts';
+import { drainSeconds, gracePeriodSeconds } from './drain-time.ts';
+import { fewestReplicas, targetConnections } from './scale.ts';
+import type { Values } from './schema.ts';
+import { effectiveSettings } from './server-values.ts';
+
+/** Kubernetes' default: an autoscaler leaves differences of a tenth alone. */
+const AUTOSCALER_TOLERANCE = 0.1;
+const LONGEST_STABILIZATION_SECONDS = 3600;
+
+/** Rules about how many pods there are, and how they end. */
+export const scalingChecks: readonly Check[] = [
+  {
+    reads: ['replicas', 'workers'],
+    find: ({ replicas, workers }) =>
+      when(
+        replicas !== undefined && workers !== undefined && replicas !== workers,
+        'workers',
+        () => `is ${workers} and replicas is ${replicas}, but they are two names of one number. Give one of them.`,
+      ),
+  },
+  {
+    reads: ['replicas', 'workers', 'autoscaling.enabled'],
+    find: ({ replicas, workers, autoscaling }) =>
+      when(
+        autoscaling.enabled && (replicas ?? workers) !== undefined,
+        replicas === undefined ? 'workers' : 'replicas',
+        () =>
+          `is ${replicas ?? workers} but autoscaling is enabled, and the two would fight over the number of pods. Give autoscaling.minReplicas instead.`,
+      ),
+  },
+  {
+    reads: ['autoscaling'],
+    find: ({ autoscaling: { enabled, minReplicas, maxReplicas } }) =>
+      when(
+        enabled && minReplicas > maxReplicas,
+        'autoscaling.minReplicas',
+        () =>
+          `is ${minReplicas} but autoscaling.maxReplicas is ${maxReplicas}: there is no number of pods that is both.`,
+      ),
+  },
+  {
+    reads: ['autoscaling', 'server.maxConnections'],
+    find(values) {
+      const { enabled, behavior, targetUtilization } = values.autoscaling;
+      const { maxConnections } = effectiveSettings(values.server);
+      const target = targetConnections(values);
+      return when(
+        enabled &&
+          behavior.scaleUp?.['tolerance'] === undefined &&
+          maxConnections <= target * (1 + AUTOSCALER_TOLERANCE),
+        'autoscaling.targetUtilization',
+        () =>
+          `is ${targetUtilization}, a target of ${target} for pods that hold ${maxConnections} at most: the autoscaler ignores differences of a tenth, so it would never grow.`,
+      );
+    },
+  },
+  {
+    reads: ['autoscaling'],
+    find({ autoscaling: { behavior } }) {
+      return (['scaleUp', 'scaleDown'] as const).flatMap((direction) => {
+        const seconds = behavior[direction]?.['stabilizationWindowSeconds'];
+        return when(
+          typeof seconds === 'number' && seconds > LONGEST_STABILIZATION_SECONDS,
+          `autoscaling.behavior.${direction}.stabilizationWindowSeconds`,
+          () => `must be at most ${LONGEST_STABILIZATION_SECONDS}. Got ${seconds}.`,
+        );
+      });
+    },
+  },
+  {
+    reads: ['terminationGracePeriodSeconds', 'server.drainDelay', 'server.drainWindow', 'server.longestCall'],
+    find: (values) =>
+      when(
+        gracePeriodSeconds(values) < drainSeconds(values),
+        'terminationGracePeriodSeconds',
+        () => `is ${gracePeriodSeconds(values)} but the drain needs ${drainSeconds(values)}: calls would be cut.`,
+      ),
+  },
+  {
+    reads: ['podDisruptionBudget'],
+    find: ({ podDisruptionBudget: { maxUnavailable, minAvailable } }) =>
+      when(
+        maxUnavailable !== undefined && minAvailable !== undefined,
+        'podDisruptionBudget.minAvailable',
+        () => 'and podDisruptionBudget.maxUnavailable are both given, but Kubernetes accepts only one of them.',
+      ),
+  },
+  {
+    reads: ['podDisruptionBudget', 'replicas', 'workers', 'autoscaling'],
+    find(values) {
+      const { enabled, maxUnavailable, minAvailable } = values.podDisruptionBudget;
+      const pods = fewestReplicas(values);
+      const path = `podDisruptionBudget.${minAvailable === undefined ? 'maxUnavailable' : 'minAvailable'}`;
+      return when(
+        enabled && pods > 0 && evictable(pods, maxUnavailable, minAvailable) < 1,
+        path,
+        () =>
+          `is ${minAvailable ?? maxUnavailable}, which with ${pods} ${pods === 1 ? 'pod' : 'pods'} forbids every eviction: no node that runs one could be drained.`,
+      );
+    },
+  },
+];
+
+type Amount = Values['podDisruptionBudget']['maxUnavailable'];
+
+/** Kubernetes rounds shares up, for both kinds of bound. */
+function evictable(pods: number, maxUnavailable: Amount, minAvailable: Amount): number {
+  const amount = (of: number | string) =>
+    typeof of === 'number' ? of : Math.ceil((pods * Number.parseInt(of, 10)) / 100);
+  if (minAvailable !== undefined) return pods - amount(minAvailable);
+  return maxUnavailable === undefined ? 1 : amount(maxUnavailable);
+}

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { podsOrPercent, rawMap } from './fragments.ts';
+
+/** The HorizontalPodAutoscaler on the connections that the pods hold. */
+export const autoscalingValues = z
+  .strictObject({
+    enabled: z.boolean().default(false).describe('let the number of pods follow the connections they hold'),
+    minReplicas: z.int().min(1).default(1).describe('pods to keep at least'),
+    maxReplicas: z.int().min(1).default(10).describe('pods to run at most'),
+    targetUtilization: z.int().min(1).max(100).default(70).describe('percent of the slots that should be in use'),
+    behavior: z
+      .strictObject({
+        scaleUp: rawMap.optional().describe('how fast it grows, as Kubernetes has it'),
+        scaleDown: rawMap.optional().describe('how fast it shrinks, as Kubernetes has it'),
+      })
+      .prefault({})
+      .describe('replaces the quick scale-up and the slow scale-down'),
+  })
+  .prefault({});
+
+/** How many pods a node drain may take at once. */
+export const disruptionBudgetValues = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('make a PodDisruptionBudget'),
+    maxUnavailable: podsOrPercent.optional().describe('pods that may be away at once; 1 if neither is set'),
+    minAvailable: podsOrPercent.optional().describe('pods that must stay; instead of maxUnavailable'),
+    unhealthyPodEvictionPolicy: z
+      .enum(['AlwaysAllow', 'IfHealthyBudget'])
+      .default('AlwaysAllow')
+      .describe('whether pods that are not Ready may always be evicted'),
+  })
+  .prefault({});

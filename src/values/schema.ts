@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { dnsLabel, namespaceName, rawList, rawMap } from './fragments.ts';
+import { httpRouteValues, ingressValues, networkPolicyValues, serviceValues } from './network-values.ts';
+import { autoscalingValues, disruptionBudgetValues } from './scaling-values.ts';
+import { serverValues } from './server-values.ts';
+import { imageValues, podValues, probesValues, serviceAccountValues } from './workload-values.ts';
+
+/** The longest suffix that the charts put behind the name, taken from the 63 characters of a Service's name. */
+const LONGEST_NAME = 63 - '-peers'.length;
+
+const count = z.int().min(0).max(10_000);
+
+/** Everything that describes one fleet: the one truth of values files, `--set` and values.schema.json. */
+export const valuesSchema = z.strictObject({
+  name: dnsLabel(LONGEST_NAME).describe('name of the fleet and of its objects'),
+  namespace: namespaceName.optional().describe('namespace of the objects; left to kubectl if not set'),
+  image: imageValues.describe('the image that runs'),
+  imagePullSecrets: rawList.default([]).describe('secrets to pull it with, such as {name: registry}'),
+  server: serverValues.prefault({}).describe('the server in each pod'),
+  replicas: count.optional().describe('pods to run; 1 if not set'),
+  workers: count.optional().describe('another name for replicas'),
+  autoscaling: autoscalingValues,
+  service: serviceValues,
+  ingress: ingressValues,
+  httpRoute: httpRouteValues,
+  probes: probesValues,
+  strategy: rawMap
+    .default({ type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: 0 } })
+    .describe('how pods are replaced'),
+  minReadySeconds: z.int().min(0).optional().describe('seconds that a new pod must be Ready to count'),
+  terminationGracePeriodSeconds: z
+    .int()
+    .min(1)
+    .max(2_147_483_647)
+    .optional()
+    .describe('seconds that a pod gets to end; what the drain needs if not set'),
+  podDisruptionBudget: disruptionBudgetValues,
+  networkPolicy: networkPolicyValues,
+  serviceAccount: serviceAccountValues,
+  ...podValues,
+  extraObjects: rawList.default([]).describe('other Kubernetes objects to emit as they are'),
+});
+
+/** Validated values, with every default in its place. */
+export type Values = Readonly<z.output<typeof valuesSchema>>;
+
+/** Values as a person or a program gives them. */
+export type ValuesInput = z.input<typeof valuesSchema>;

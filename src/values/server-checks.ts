@@ -1,0 +1,100 @@
+import { environmentName, ignoredBy, notAvailableYet } from '../config/serve-config.ts';
+import { type Check, when } from './check.ts';
+import { effectiveSettings, serveDefaults, settings } from './server-values.ts';
+
+/** The port that pods of one fleet talk to each other on. */
+export const PEER_PORT = serveDefaults.peerPort;
+
+/** The name of the container that serves MCP. */
+export const CONTAINER_NAME = 'berth';
+
+/** The variable that the charts set so that arguments can name the pod's namespace. */
+export const NAMESPACE_VARIABLE = 'POD_NAMESPACE';
+
+/** Rules about the server and its container. */
+export const serverChecks: readonly Check[] = [
+  {
+    reads: ['server.port', 'server.adminPort'],
+    find({ server }) {
+      const { port, adminPort } = effectiveSettings(server);
+      return [
+        ...when(
+          port === adminPort,
+          'server.adminPort',
+          () => `is ${adminPort}, and so is server.port: only one of the two listeners could start.`,
+        ),
+        ...(['port', 'adminPort'] as const).flatMap((key) =>
+          when(
+            effectiveSettings(server)[key] === PEER_PORT,
+            `server.${key}`,
+            () => `is ${PEER_PORT}, the port that the pods of a fleet talk to each other on. Give another one.`,
+          ),
+        ),
+      ];
+    },
+  },
+  {
+    reads: ['server.transport'],
+    find: ({ server }) =>
+      when(
+        server.transport !== undefined &&
+          server.transport !== notAvailableYet.transport &&
+          'transport' in notAvailableYet,
+        'server.transport',
+        () =>
+          server.transport === 'stdio'
+            ? 'is stdio, which nobody outside the pod could reach.'
+            : `is ${server.transport}, which is not available yet.`,
+      ),
+  },
+  {
+    reads: ['server'],
+    find({ server }) {
+      const { transport } = effectiveSettings(server);
+      return settings
+        .filter((key) => server[key] !== undefined && ignoredBy[transport].includes(key))
+        .map((key) => ({ path: `server.${key}`, message: `has no effect with the transport ${transport}.` }));
+    },
+  },
+  {
+    reads: ['server.env'],
+    find({ server }) {
+      return server.env.flatMap((variable, index) => {
+        const key = settings.find((setting) => environmentName(setting) === variable['name']);
+        const path = `server.env.${index}`;
+        return [
+          ...when(
+            key !== undefined,
+            path,
+            () => `sets ${variable['name']}, which the charts would not know of. Give server.${key} instead.`,
+          ),
+          ...when(
+            variable['name'] === NAMESPACE_VARIABLE,
+            path,
+            () => `sets ${NAMESPACE_VARIABLE}, which the charts set to the pod’s namespace.`,
+          ),
+        ];
+      });
+    },
+  },
+  {
+    reads: ['extraContainers'],
+    find: ({ extraContainers }) =>
+      extraContainers.flatMap((container, index) =>
+        when(
+          container['name'] === CONTAINER_NAME,
+          `extraContainers.${index}.name`,
+          () => `is ${CONTAINER_NAME}, the name of the server’s own container.`,
+        ),
+      ),
+  },
+  {
+    reads: ['image'],
+    find: ({ image }) =>
+      when(
+        image.tag === undefined && image.digest === undefined,
+        'image.tag',
+        () => 'is not given, and neither is image.digest: each node would run whatever "latest" it has.',
+      ),
+  },
+];

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import {
+  notAvailableYet,
+  type ServeConfig,
+  type ServeConfigKey,
+  serveConfigKeys,
+  serveConfigSchema,
+} from '../config/serve-config.ts';
+import { rawList, reachablePort } from './fragments.ts';
+
+/** What `berth serve` does when it is told nothing. */
+export const serveDefaults: ServeConfig = serveConfigSchema.parse({});
+
+/** Settings that a values file has no say in, and why. */
+export const notInPods: Readonly<Partial<Record<ServeConfigKey, string>>> = {
+  host: 'is set by the image: a pod must listen on all its addresses.',
+  workers: 'is for one machine: in a cluster replicas stand in for workers. Give replicas.',
+  peers: 'is filled in by the charts.',
+  peerPort: 'is filled in by the charts.',
+};
+
+/** A setting of the server that a values file may hold. */
+export type Setting = Exclude<ServeConfigKey, 'host' | 'workers' | 'peers' | 'peerPort'>;
+
+/** The settings that a values file may hold in this version. */
+export const settings: readonly Setting[] = serveConfigKeys.filter(
+  (key): key is Setting => !(key in notInPods) && (key === 'transport' || !(key in notAvailableYet)),
+);
+
+type Shape = typeof serveConfigSchema.shape;
+type Given<T> = T extends z.ZodDefault<infer Inner> | z.ZodPrefault<infer Inner> | z.ZodOptional<infer Inner>
+  ? Inner
+  : T;
+type SettingsShape = { readonly [K in Setting]: z.ZodOptional<Given<Shape[K]>> };
+
+/** The text or number that stands for a setting's default in a values file, if it has one. */
+export function defaultOf(key: Setting): unknown {
+  const field: z.ZodType = serveConfigSchema.shape[key];
+  return field instanceof z.ZodDefault || field instanceof z.ZodPrefault ? field.def.defaultValue : undefined;
+}
+
+/** Without its default: the charts pass on what was given, and leave the rest to the server. */
+function settingSchema(key: Setting): z.ZodType {
+  const field: z.ZodType = serveConfigSchema.shape[key];
+  const wrapped = field instanceof z.ZodDefault || field instanceof z.ZodPrefault || field instanceof z.ZodOptional;
+  const inner = key === 'port' || key === 'adminPort' ? reachablePort : wrapped ? (field.unwrap() as z.ZodType) : field;
+  const meta = { description: field.description ?? key, default: defaultOf(key) };
+  return inner.optional().meta(meta.default === undefined ? { description: meta.description } : meta);
+}
+
+const settingsShape = Object.fromEntries(settings.map((key) => [key, settingSchema(key)])) as unknown as SettingsShape;
+
+/** What runs in the container: the settings of `berth serve`, and what the container sees around it. */
+export const serverValues = z.strictObject({
+  source: z
+    .string()
+    .min(1)
+    .regex(/^[^-]/, 'must be the path of a module in the image')
+    .optional()
+    .describe('path of a module in the image; the bundled example server if not set'),
+  ...settingsShape,
+  env: rawList.default([]).describe('environment variables of the container, as Kubernetes has them'),
+  envFrom: rawList.default([]).describe('ConfigMaps and Secrets to take environment variables from'),
+  volumes: rawList.default([]).describe('volumes of the pod'),
+  volumeMounts: rawList.default([]).describe('where the container mounts them'),
+});
+
+/** The `server` part of validated values; a setting is there only when it was given. */
+export type ServerValues = z.output<typeof serverValues>;
+
+/** The settings that the pods run with: what was given, and the defaults for the rest. */
+export function effectiveSettings(server: ServerValues): ServeConfig {
+  const given = settings.flatMap((key) => (server[key] === undefined ? [] : [[key, server[key]]]));
+  return { ...serveDefaults, ...Object.fromEntries(given) };
+}

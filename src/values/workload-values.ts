@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { objectName, rawList, rawMap, textMap } from './fragments.ts';
+
+/** Which image runs; a tag or a digest is needed, since a node would otherwise run whatever "latest" it has. */
+export const imageValues = z.strictObject({
+  repository: z
+    .string()
+    .min(1)
+    .regex(/^[^\s@]*?[^\s@:/]+$/, 'must be an image without tag and digest; they have keys of their own')
+    .refine((text) => !/:[^/]*$/.test(text), 'must be an image without a tag; give image.tag')
+    .describe('image to run, without tag'),
+  tag: z
+    .string()
+    .regex(/^\w[\w.-]{0,127}$/, 'must be an image tag')
+    .optional()
+    .describe('tag of the image'),
+  digest: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hex digits')
+    .optional()
+    .describe('digest of the image; wins over the tag'),
+  pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent').describe('when the image is pulled'),
+});
+
+/** The numbers of one probe; path and port are the charts'. */
+function probeValues(defaults: { periodSeconds: number; timeoutSeconds: number; failureThreshold: number }) {
+  return z
+    .strictObject({
+      initialDelaySeconds: z.int().min(0).optional().describe('seconds before the first probe'),
+      periodSeconds: z.int().min(1).default(defaults.periodSeconds).describe('seconds between probes'),
+      timeoutSeconds: z.int().min(1).default(defaults.timeoutSeconds).describe('seconds that an answer may take'),
+      failureThreshold: z.int().min(1).default(defaults.failureThreshold).describe('failures in a row that count'),
+    })
+    .prefault({});
+}
+
+/** Startup and readiness ask whether the pod serves, liveness only whether its event loop turns. */
+export const probesValues = z
+  .strictObject({
+    startup: probeValues({ periodSeconds: 1, timeoutSeconds: 2, failureThreshold: 120 }).describe('startup probe'),
+    readiness: probeValues({ periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 3 }).describe('readiness probe'),
+    liveness: probeValues({ periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }).describe('liveness probe'),
+  })
+  .prefault({});
+
+/** The identity of the pods. */
+export const serviceAccountValues = z
+  .strictObject({
+    create: z.boolean().default(true).describe('make a ServiceAccount for this fleet'),
+    name: objectName.optional().describe('name of the ServiceAccount; the fleet’s name if not set'),
+    annotations: textMap.default({}).describe('annotations of the ServiceAccount'),
+  })
+  .prefault({});
+
+/** What the pod template takes as it is. */
+export const podValues = {
+  resources: rawMap
+    .optional()
+    .describe('requests and limits of the container; computed from server.maxConnections if not set'),
+  nodeSelector: textMap.default({}).describe('labels that a node must have'),
+  tolerations: rawList.default([]).describe('taints that the pods tolerate'),
+  affinity: rawMap.default({}).describe('affinity of the pods'),
+  topologySpreadConstraints: rawList.default([]).describe('how the pods spread over zones and nodes'),
+  priorityClassName: objectName.optional().describe('priority class of the pods'),
+  podLabels: textMap.default({}).describe('labels to add to the pods'),
+  podAnnotations: textMap.default({}).describe('annotations to add to the pods'),
+  podSecurityContext: rawMap.default({}).describe('laid over the security context of the pod, which is "restricted"'),
+  securityContext: rawMap.default({}).describe('laid over the security context of the container'),
+  extraContainers: rawList.default([]).describe('containers to run beside the server'),
+};
