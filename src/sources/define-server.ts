@@ -8,7 +8,7 @@ import type { McpServer as DualEraMcpServer } from '@modelcontextprotocol/server
 export type AnyMcpServer = LegacyMcpServer | DualEraMcpServer;
 
 /** Why a session ended for good. */
-export type EndReason = 'deleted' | 'expired' | 'evicted' | 'drained' | 'abandoned' | 'failed';
+export type EndReason = 'deleted' | 'expired' | 'evicted' | 'drained' | 'abandoned' | 'failed' | 'closed';
 
 /** What a server object may know of the session it is made for. */
 export interface ServerSession {

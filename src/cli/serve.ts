@@ -1,0 +1,48 @@
+import { Command, Option } from 'commander';
+import { z } from 'zod';
+import { flagName, type ServeConfigKey, serveConfigKeys, serveConfigSchema } from '../config/serve-config.ts';
+
+type ServeOptions = Readonly<Partial<Record<ServeConfigKey, string | true>>> & {
+  readonly config?: string;
+  readonly upstream?: string;
+};
+
+/** `berth serve [SOURCE]`: runs one MCP server in this process. */
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('Serve an MCP server: a module, or the bundled example')
+    .argument('[source]', 'path of a module whose default export is made with defineServer(…)')
+    .addOption(new Option('--config <file>', 'a YAML file with these settings').env('BERTH_CONFIG'))
+    .option('--upstream <url>', 'serve a server that listens elsewhere')
+    .addHelpText('after', '\nEach setting is also an environment variable: --max-connections is BERTH_MAX_CONNECTIONS.');
+  for (const option of serveOptions()) command.addOption(option);
+  return command.action(async (source: string | undefined, options: ServeOptions, invoked: Command) => {
+    const { runServe } = await import('./run-serve.ts');
+    const { config: file, upstream, ...flags } = options;
+    process.exitCode = await runServe({ source, command: afterDashes(invoked), upstream, file, flags });
+  });
+}
+
+/** What stands behind `--`: a command to serve. */
+function afterDashes(invoked: Command): readonly string[] {
+  const { rawArgs = [] } = (invoked.parent ?? invoked) as { readonly rawArgs?: readonly string[] };
+  const dashes = rawArgs.indexOf('--');
+  return dashes === -1 ? [] : rawArgs.slice(dashes + 1);
+}
+
+/** One option per setting; the table in the README is made of the same. */
+export function serveOptions(): Option[] {
+  const { properties = {} } = z.toJSONSchema(serveConfigSchema, { io: 'input' });
+  return serveConfigKeys.map((key) => {
+    const {
+      type,
+      enum: choices,
+      default: fallback,
+      description = '',
+    } = properties[key] as z.core.JSONSchema.BaseSchema;
+    const value = choices?.join('|') ?? (type === 'array' ? 'list' : type === 'integer' ? 'n' : 'value');
+    const shown =
+      fallback === undefined || (Array.isArray(fallback) && fallback.length === 0) ? '' : ` (default: ${fallback})`;
+    return new Option(type === 'boolean' ? flagName(key) : `${flagName(key)} <${value}>`, description + shown);
+  });
+}

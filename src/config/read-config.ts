@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { didYouMean, problemsOf, UsageError } from './problems.ts';
+import {
+  environmentName,
+  flagName,
+  ignoredBy,
+  notAvailableYet,
+  type ServeConfig,
+  type ServeConfigKey,
+  serveConfigKeys,
+  serveConfigSchema,
+  type TransportName,
+} from './serve-config.ts';
+
+export interface ConfigSources {
+  /** What was given on the command line, by key. */
+  readonly flags: Readonly<Partial<Record<ServeConfigKey, string | true>>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Path of a YAML file whose keys are those of the configuration. */
+  readonly file?: string | undefined;
+}
+
+/** A setting as it was given, and the name that the person who gave it knows it by. */
+interface Given {
+  readonly value: unknown;
+  readonly name: string;
+  readonly from: 'flag' | 'environment' | 'file';
+}
+
+/** Reads the configuration once: flags before environment before file. Throws a UsageError with every problem. */
+export function readServeConfig({ flags, environment, file }: ConfigSources): ServeConfig {
+  const problems: string[] = unknownVariables(environment);
+  const given = new Map<ServeConfigKey, Given>();
+  for (const [key, value] of Object.entries(file === undefined ? {} : readFile(file))) {
+    if (isKey(key)) given.set(key, { value, name: `${key} in ${file}`, from: 'file' });
+    else problems.push(`${key} in ${file} is not known.${didYouMean(key, serveConfigKeys)}`);
+  }
+  for (const key of serveConfigKeys) {
+    const name = environmentName(key);
+    const text = environment[name];
+    if (text !== undefined && !isServiceLink(name, text)) {
+      given.set(key, { value: fromText(key, text), name, from: 'environment' });
+    }
+    const flag = flags[key];
+    if (flag !== undefined)
+      given.set(key, { value: flag === true ? true : fromText(key, flag), name: flagName(key), from: 'flag' });
+  }
+
+  const input = Object.fromEntries([...given].map(([key, { value }]) => [key, value]));
+  const parsed = serveConfigSchema.safeParse(input);
+  if (!parsed.success) {
+    for (const { path, message } of problemsOf(parsed.error, input, () => serveConfigKeys)) {
+      problems.push(`${given.get(path.split('.')[0] as ServeConfigKey)?.name ?? path} ${message}`);
+    }
+  }
+  problems.push(...ignored(given, parsed.data?.transport), ...unavailable(given));
+  if (parsed.success && parsed.data.port !== 0 && parsed.data.port === parsed.data.adminPort) {
+    problems.push(`--port and --admin-port are both ${parsed.data.port}. They must differ.`);
+  }
+  if (problems.length > 0 || !parsed.success) throw new UsageError(problems);
+  return parsed.data;
+}
+
+function readFile(path: string): Record<string, unknown> {
+  let content: unknown;
+  try {
+    content = parse(readFileSync(path, 'utf8'), { version: '1.1' });
+  } catch (error) {
+    throw new UsageError([`--config ${path} could not be read: ${error instanceof Error ? error.message : error}`]);
+  }
+  if (content === null || content === undefined) return {};
+  if (typeof content === 'object' && !Array.isArray(content)) return content as Record<string, unknown>;
+  throw new UsageError([`--config ${path} must hold a map of settings. Got ${JSON.stringify(content).slice(0, 80)}.`]);
+}
+
+const isKey = (key: string): key is ServeConfigKey => (serveConfigKeys as readonly string[]).includes(key);
+
+/** Flags and variables are text; numbers, truth values and lists are told by what the setting is by default. */
+function fromText(key: ServeConfigKey, text: string): unknown {
+  const type = JSON_TYPES[key];
+  if (type === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  if (type === 'array') return text === '' ? [] : text.split(',').map((entry) => entry.trim());
+  return text;
+}
+
+const JSON_TYPES = Object.fromEntries(
+  serveConfigKeys.map((key) => [key, kindOf(serveConfigSchema.shape[key])]),
+) as Readonly<Record<ServeConfigKey, string>>;
+
+function kindOf(schema: unknown): string {
+  const { def } = schema as { readonly def: { readonly type: string; readonly innerType?: unknown } };
+  return def.innerType === undefined ? def.type : kindOf(def.innerType);
+}
+
+/** Kubernetes sets such variables for a Service that is called `berth`, unless the pod says no to service links. */
+function isServiceLink(name: string, value: string): boolean {
+  return /^BERTH_(SERVICE_|PORT_\d+_)/.test(name) || (name === 'BERTH_PORT' && /^(tcp|udp|sctp):\/\//.test(value));
+}
+
+function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [...serveConfigKeys.map(environmentName), 'BERTH_CONFIG', 'BERTH_SOURCE', 'BERTH_VALUES'];
+  return Object.entries(environment)
+    .filter(([name, value]) => name.startsWith('BERTH_') && !known.includes(name) && !isServiceLink(name, value ?? ''))
+    .map(([name]) => `${name} is not known.${didYouMean(name, known)}`);
+}
+
+/** A setting that does nothing with the chosen transport misleads; variables may come with the image and are left. */
+function ignored(given: ReadonlyMap<ServeConfigKey, Given>, transport: TransportName | undefined): string[] {
+  const chosen = transport ?? (given.get('transport')?.value as TransportName);
+  return (ignoredBy[chosen] ?? []).flatMap((key) => {
+    const setting = given.get(key);
+    return setting === undefined || setting.from === 'environment'
+      ? []
+      : [`${setting.name} has no effect with --transport ${chosen}.`];
+  });
+}
+
+function unavailable(given: ReadonlyMap<ServeConfigKey, Given>): string[] {
+  return [...given].flatMap(([key, { value, name }]) => {
+    if (!(key in notAvailableYet) || value === notAvailableYet[key]) return [];
+    return [`${name} ${typeof value === 'object' ? JSON.stringify(value) : value} is not available yet.`];
+  });
+}

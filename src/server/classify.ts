@@ -1,0 +1,84 @@
+import type { IncomingMessage } from 'node:http';
+import { classifyInboundRequest } from '@modelcontextprotocol/server';
+import { ErrorCode, idOf, isMessage, isRequest, type JsonRpcMessage, type RequestId } from './json-rpc.ts';
+
+/** The body of a POST: which era it belongs to, and for the legacy era its messages. */
+export type Classified =
+  | { readonly kind: 'legacy'; readonly messages: readonly JsonRpcMessage[]; readonly batch: boolean }
+  | {
+      readonly kind: 'modern';
+      readonly body: unknown;
+      readonly method: string | undefined;
+      readonly isRequest: boolean;
+    }
+  | { readonly kind: 'invalid'; readonly code: number; readonly message: string; readonly id: RequestId | null };
+
+const FIRST_MODERN_VERSION = '2026-07-28';
+/** A modern request says its version here (MCP 2026-07-28, `_meta` of requests). */
+const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
+/** As the SDKs bound it. */
+const MAX_BATCH = 100;
+
+/** Whether the headers alone say that this is modern traffic. */
+export function headersAreModern(req: IncomingMessage): boolean {
+  const version = req.headers['mcp-protocol-version'];
+  return req.headers['mcp-method'] !== undefined || (typeof version === 'string' && version >= FIRST_MODERN_VERSION);
+}
+
+/** Tells the eras apart, per request, by body and headers; synchronous, so that a slot can be taken with it. */
+export function classify(req: IncomingMessage, text: string): Classified {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return invalid(ErrorCode.parse, 'Parse error: the request body is not valid JSON.');
+  }
+  const batch = Array.isArray(body);
+  const messages: readonly unknown[] = batch ? (body as unknown[]) : [body];
+  if (messages.length > MAX_BATCH) {
+    return invalid(ErrorCode.invalidRequest, `A batch may hold ${MAX_BATCH} messages at most. Got ${messages.length}.`);
+  }
+  // The SDK's classifier parses with schemas; plain legacy traffic can do without.
+  const plain =
+    !headersAreModern(req) &&
+    messages.length > 0 &&
+    messages.every((message) => isMessage(message) && !isClaim(message));
+  if (plain) return { kind: 'legacy', messages: messages as JsonRpcMessage[], batch };
+
+  const outcome = classifyInboundRequest({
+    httpMethod: 'POST',
+    protocolVersionHeader: header(req, 'mcp-protocol-version'),
+    mcpMethodHeader: header(req, 'mcp-method'),
+    mcpNameHeader: header(req, 'mcp-name'),
+    body,
+  } as Parameters<typeof classifyInboundRequest>[0]);
+  if (outcome.kind === 'legacy') {
+    if (messages.length > 0 && messages.every(isMessage)) return { kind: 'legacy', messages, batch };
+    return invalid(ErrorCode.invalidRequest, 'Invalid request: the body is not a JSON-RPC message.', idOf(body));
+  }
+  if (outcome.kind === 'modern') {
+    const message = outcome.message as JsonRpcMessage;
+    return {
+      kind: 'modern',
+      body,
+      method: 'method' in message ? message.method : undefined,
+      isRequest: isRequest(message),
+    };
+  }
+  return { kind: 'modern', body, method: undefined, isRequest: false };
+}
+
+function isClaim(message: JsonRpcMessage): boolean {
+  if (!('params' in message)) return false;
+  const meta = message.params?.['_meta'];
+  return typeof meta === 'object' && meta !== null && VERSION_KEY in meta;
+}
+
+function header(req: IncomingMessage, name: string): string | undefined {
+  const value = req.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function invalid(code: number, message: string, id: RequestId | null = null): Classified {
+  return { kind: 'invalid', code, message, id };
+}

@@ -1,0 +1,74 @@
+export type RequestId = string | number;
+
+export interface JsonRpcRequest {
+  readonly jsonrpc: '2.0';
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
+export interface JsonRpcNotification {
+  readonly jsonrpc: '2.0';
+  readonly method: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
+export interface JsonRpcResult {
+  readonly jsonrpc: '2.0';
+  readonly id: RequestId;
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+export interface JsonRpcError {
+  readonly jsonrpc: '2.0';
+  readonly id?: RequestId | null;
+  readonly error: { readonly code: number; readonly message: string; readonly data?: unknown };
+}
+
+export type JsonRpcResponse = JsonRpcResult | JsonRpcError;
+export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse;
+
+/** JSON-RPC 2.0 §5.1, and what MCP's SDKs use of the range that is left to servers. */
+export const ErrorCode = {
+  parse: -32700,
+  invalidRequest: -32600,
+  internal: -32603,
+  server: -32000,
+  sessionNotFound: -32001,
+  /** Outside of JSON-RPC's reserved range, as MCP 2026-07-28 asks of codes that an application adds. */
+  unavailable: 503,
+} as const;
+
+export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
+  return 'method' in message && 'id' in message;
+}
+
+export function isNotification(message: JsonRpcMessage): message is JsonRpcNotification {
+  return 'method' in message && !('id' in message);
+}
+
+export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse {
+  return !('method' in message);
+}
+
+/** Whether a parsed value is one well-formed JSON-RPC message as MCP uses them: ids are strings or integers. */
+export function isMessage(value: unknown): value is JsonRpcMessage {
+  if (!isObject(value) || value['jsonrpc'] !== '2.0') return false;
+  if ('method' in value) {
+    const { method, id, params } = value;
+    return typeof method === 'string' && (id === undefined || isId(id)) && (params === undefined || isObject(params));
+  }
+  if ('result' in value) return isId(value['id']) && isObject(value['result']);
+  const { error, id } = value;
+  return isObject(error) && typeof error['code'] === 'number' && (id === undefined || id === null || isId(id));
+}
+
+/** The id that an error answer to this value should carry; `null` when it has none that could be read. */
+export function idOf(value: unknown): RequestId | null {
+  return isObject(value) && 'method' in value && isId(value['id']) ? value['id'] : null;
+}
+
+const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isSafeInteger(value);
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

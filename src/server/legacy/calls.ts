@@ -1,0 +1,72 @@
+import type { JsonRpcRequest, RequestId } from '../json-rpc.ts';
+import type { HandlerObserver } from '../watch-handlers.ts';
+import type { Exchange } from './exchange.ts';
+
+/** One request of the client, until it is answered, or cancelled and its handler has settled. */
+export interface Call {
+  readonly request: JsonRpcRequest;
+  readonly exchange: Exchange;
+  readonly startedAt: number;
+  /** Its handler runs. */
+  running: boolean;
+  /** Nobody waits for an answer any more. */
+  dropped: boolean;
+}
+
+/** The requests in flight of one session. */
+export class Calls implements HandlerObserver {
+  readonly #calls = new Map<RequestId, Call>();
+  readonly #over: (call: Call) => void;
+
+  /** `over` is told once for each call. */
+  constructor(over: (call: Call) => void) {
+    this.#over = over;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  get(id: RequestId): Call | undefined {
+    return this.#calls.get(id);
+  }
+
+  add(request: JsonRpcRequest, exchange: Exchange, startedAt: number): void {
+    this.#calls.set(request.id, { request, exchange, startedAt, running: false, dropped: false });
+  }
+
+  started(id: RequestId): void {
+    const call = this.#calls.get(id);
+    if (call !== undefined) call.running = true;
+  }
+
+  settled(id: RequestId): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    call.running = false;
+    if (call.dropped) this.#end(call);
+  }
+
+  /** The answer is on its way. */
+  answered(id: RequestId): void {
+    const call = this.#calls.get(id);
+    if (call !== undefined) this.#end(call);
+  }
+
+  /** Nobody waits for the answer; the call counts until its handler settles. */
+  drop(id: RequestId): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    call.dropped = true;
+    call.exchange.cancel(id);
+    if (!call.running) this.#end(call);
+  }
+
+  dropAll(): void {
+    for (const id of [...this.#calls.keys()]) this.drop(id);
+  }
+
+  #end(call: Call): void {
+    if (this.#calls.delete(call.request.id)) this.#over(call);
+  }
+}

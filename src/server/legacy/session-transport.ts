@@ -1,0 +1,64 @@
+import type { IncomingMessage } from 'node:http';
+import type { JsonRpcMessage, RequestId } from '../json-rpc.ts';
+import { lazyRequest } from './lazy-request.ts';
+
+/** What an incoming message brings along besides itself; v1 reads `requestInfo`, v2 reads `request`. */
+export interface MessageContext {
+  readonly requestInfo: {
+    readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+    readonly url: URL;
+  };
+  readonly request: Request;
+  readonly closeSSEStream?: () => void;
+  readonly closeStandaloneSSEStream: () => void;
+}
+
+/** Where a session's server object sends to. */
+export interface Outbound {
+  /** `relatedTo`: the client's request that the message belongs to; none for the standalone stream. */
+  send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined;
+  closedByServer(): void;
+}
+
+/** The `Transport` of both SDKs: all that a server object sees of its session. Holds no state of its own. */
+export class SessionTransport {
+  readonly sessionId: string;
+  readonly #outbound: Outbound;
+  onmessage?: (message: JsonRpcMessage, context?: MessageContext) => void;
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+
+  constructor(sessionId: string, outbound: Outbound) {
+    this.sessionId = sessionId;
+    this.#outbound = outbound;
+  }
+
+  async start(): Promise<void> {}
+
+  async send(message: JsonRpcMessage, options?: { readonly relatedRequestId?: RequestId }): Promise<void> {
+    await this.#outbound.send(message, options?.relatedRequestId);
+  }
+
+  async close(): Promise<void> {
+    this.#outbound.closedByServer();
+    this.onclose?.();
+  }
+}
+
+/** The context of a message that came with `req`; built once for all messages of a POST. */
+export function messageContext(
+  req: IncomingMessage,
+  closers: Pick<MessageContext, 'closeSSEStream' | 'closeStandaloneSSEStream'>,
+): MessageContext {
+  const url = () => new URL(req.url ?? '/', `http://${req.headers.host ?? 'localhost'}`);
+  return {
+    requestInfo: {
+      headers: req.headers,
+      get url() {
+        return url();
+      },
+    },
+    request: lazyRequest(req, url),
+    ...closers,
+  };
+}

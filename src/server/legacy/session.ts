@@ -1,0 +1,298 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { AnyMcpServer, EndReason, ServerSession } from '../../sources/define-server.ts';
+import { answerError } from '../answers.ts';
+import { EventStream, type StreamRegistry } from '../event-stream.ts';
+import {
+  ErrorCode,
+  isNotification,
+  isRequest,
+  isResponse,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  type RequestId,
+} from '../json-rpc.ts';
+import { watchHandlers } from '../watch-handlers.ts';
+import { type Call, Calls } from './calls.ts';
+import { EventLog } from './event-log.ts';
+import { Exchange, type ExchangeHost } from './exchange.ts';
+import type { SessionRecord } from './session-record.ts';
+import { SessionStreams } from './session-streams.ts';
+import { messageContext, type Outbound, SessionTransport } from './session-transport.ts';
+
+/** Whoever keeps the sessions: told when one gets busy, quiet, or ends, and of every call. */
+export interface SessionObserver {
+  busy(session: Session): void;
+  quiet(session: Session): void;
+  callStarted(call: JsonRpcRequest): void;
+  callOver(call: Call): void;
+  ended(session: Session, reason: EndReason): void;
+  failed(session: Session, error: unknown): void;
+}
+
+type Capabilities = Readonly<Record<string, { readonly listChanged?: boolean } | undefined>>;
+
+export interface SessionOptions {
+  readonly record: SessionRecord;
+  readonly maxEventLog: number;
+  readonly maxStreamBuffer: number;
+  readonly streams: StreamRegistry;
+  readonly observer: SessionObserver;
+  readonly clock: () => number;
+  create(session: ServerSession): AnyMcpServer | Promise<AnyMcpServer>;
+}
+
+/** One legacy-era session: its record, its event log, and while it is active its server object. */
+export class Session implements ExchangeHost, Outbound {
+  readonly record: SessionRecord;
+  readonly log: EventLog;
+  readonly openedAt: number;
+  readonly #options: SessionOptions;
+  readonly #transport: SessionTransport;
+  readonly #calls: Calls;
+  readonly #onEnd: ((reason: EndReason) => void)[] = [];
+  readonly #streams: SessionStreams;
+  readonly #exchanges = new Set<Exchange>();
+  #server: AnyMcpServer | undefined;
+  #capabilities: Capabilities = {};
+  #holds = 0;
+  #ended: EndReason | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.record = options.record;
+    this.log = new EventLog(options.maxEventLog);
+    this.openedAt = options.clock();
+    this.#transport = new SessionTransport(options.record.id, this);
+    this.#calls = new Calls((call) => this.#callOver(call));
+    this.#streams = new SessionStreams({
+      log: this.log,
+      primes: () => this.primes,
+      open: (res, kind, onClose) => this.#openStream(res, kind, {}, onClose),
+    });
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  get requestsInFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** Whether nothing holds it in use: no stream, and no call but pings. */
+  get quiet(): boolean {
+    return this.#holds === 0;
+  }
+
+  get primes(): boolean {
+    return this.record.protocolVersion >= '2025-11-25';
+  }
+
+  /** Whether its standalone stream is open. */
+  get listening(): boolean {
+    return this.#streams.listening;
+  }
+
+  isInFlight(id: RequestId): boolean {
+    return this.#calls.get(id) !== undefined;
+  }
+
+  /** Builds the server object and hands it the client's `initialize`, whose answer carries the session's id. */
+  async open(initialize: JsonRpcRequest, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    res.once('close', () => {
+      if (!res.writableFinished) this.end('abandoned');
+    });
+    try {
+      const server = await this.#options.create({
+        era: 'legacy',
+        id: this.record.id,
+        state: this.record.state,
+        onEnd: (callback) => void this.#onEnd.push(callback),
+      });
+      this.#server = server;
+      watchHandlers(server, this.#calls);
+      // Both SDKs' `connect` take this transport; their types differ in parts that it does not have.
+      await server.connect(this.#transport as never);
+    } catch (error) {
+      this.#options.observer.failed(this, error);
+      const message = 'The server could not be started for this session.';
+      answerError(res, 500, { code: ErrorCode.internal, message }, initialize.id);
+      this.end('failed');
+    }
+    if (!this.ended) return this.receive([initialize], false, req, res);
+    // It ended while it was being opened: nobody else will close what was made meanwhile.
+    answerError(res, 503, { code: ErrorCode.unavailable, message: 'The server is shutting down.' }, initialize.id);
+    await this.#server?.close();
+  }
+
+  /** Takes the messages of one POST; answers it unless there is nothing to answer (then the caller does). */
+  receive(messages: readonly JsonRpcMessage[], batch: boolean, req: IncomingMessage, res: ServerResponse): void {
+    const requests = messages.filter(isRequest);
+    const exchange =
+      requests.length === 0
+        ? undefined
+        : new Exchange(res, {
+            requests: requests.map((request) => request.id),
+            batch,
+            host: this,
+            headers: this.record.protocolVersion === '' ? { 'mcp-session-id': this.record.id } : {},
+          });
+    if (exchange !== undefined) this.#exchanges.add(exchange);
+    if (messages.some(isUse)) this.#hold();
+    const context = messageContext(req, {
+      ...(exchange !== undefined && this.primes && { closeSSEStream: () => exchange.closeStream() }),
+      closeStandaloneSSEStream: () => this.#streams.sendAway(),
+    });
+    for (const message of messages) {
+      if (isRequest(message) && exchange !== undefined) this.#startCall(message, exchange);
+      this.#transport.onmessage?.(message, context);
+      if (isNotification(message) && message.method === 'notifications/cancelled') this.#cancelled(message.params);
+    }
+    if (messages.some(isUse)) this.#letGo();
+  }
+
+  /** Serves a GET; answers false when the stream that it asks for is over and was read to its end. */
+  listen(res: ServerResponse, lastEventId: string | undefined): boolean {
+    return this.#streams.listen(res, lastEventId);
+  }
+
+  /** Closes the standalone stream; the client comes back after `retry` milliseconds, wherever it is routed then. */
+  sendAway(retry: number): void {
+    this.#streams.sendAway(retry);
+  }
+
+  /** Tells the client of a change, if the server said that it would and, for a resource, the client asked for it. */
+  notify(method: string, params?: { readonly uri: string }): void {
+    const [, area, event] = method.split('/') as [string, string, string];
+    const wanted =
+      params === undefined
+        ? event === 'list_changed' && this.#capabilities[area]?.listChanged === true
+        : this.record.subscriptions.includes(params.uri);
+    if (wanted) void this.send({ jsonrpc: '2.0', method, ...(params && { params: { ...params } }) }, undefined);
+  }
+
+  send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined {
+    if (isResponse(message)) return this.#respond(message);
+    if (relatedTo === undefined) return this.#streams.send(JSON.stringify(message));
+    const call = this.#calls.get(relatedTo);
+    if (call === undefined || call.dropped) {
+      // A request that nobody can answer must fail now; a notification is merely late.
+      if (isRequest(message)) throw new Error(`Request ${relatedTo} is over: its client can not be asked any more.`);
+      return undefined;
+    }
+    return call.exchange.send(message);
+  }
+
+  closedByServer(): void {
+    this.end('closed');
+  }
+
+  /** Ends the session for good, once: streams, server object, slot. */
+  end(reason: EndReason): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.#options.observer.ended(this, reason);
+    const error = { code: ErrorCode.sessionNotFound, message: `Session ended: ${reason}` };
+    for (const exchange of [...this.#exchanges]) exchange.abort(reason === 'drained' ? 503 : 404, error);
+    this.#calls.dropAll();
+    this.#streams.sendAway();
+    this.#server?.close().catch((cause: unknown) => this.#options.observer.failed(this, cause));
+    for (const callback of this.#onEnd) {
+      try {
+        callback(reason);
+      } catch (cause) {
+        this.#options.observer.failed(this, cause);
+      }
+    }
+  }
+
+  openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: () => void): EventStream {
+    return this.#openStream(res, 'request', headers, onClose);
+  }
+
+  numberStream(exchange: Exchange): number {
+    return this.#streams.add(exchange);
+  }
+
+  finished(exchange: Exchange): void {
+    this.#exchanges.delete(exchange);
+    this.#streams.remove(exchange);
+  }
+
+  #openStream(
+    res: ServerResponse,
+    kind: 'standalone' | 'request',
+    headers: OutgoingHttpHeaders,
+    onClose: () => void,
+  ): EventStream {
+    this.#hold();
+    return new EventStream(res, {
+      kind,
+      headers,
+      maxBuffer: this.#options.maxStreamBuffer,
+      registry: this.#options.streams,
+      onClose: () => {
+        onClose();
+        this.#letGo();
+      },
+    });
+  }
+
+  #respond(message: JsonRpcResponse): Promise<void> | undefined {
+    if (message.id === undefined || message.id === null) return undefined;
+    const call = this.#calls.get(message.id);
+    if (call === undefined) return undefined;
+    const failed = 'error' in message;
+    if (!failed) this.#remember(call.request, message.result);
+    // A session that did not come about has no id to tell.
+    if (failed && call.request.method === 'initialize') call.exchange.headers = {};
+    const written = call.exchange.respond(message.id, message);
+    this.#calls.answered(message.id);
+    if (failed && call.request.method === 'initialize') this.end('failed');
+    return written;
+  }
+
+  /** Keeps in the record what the client set up, so that it can be set up again elsewhere. */
+  #remember({ method, params }: JsonRpcRequest, result: Readonly<Record<string, unknown>>): void {
+    if (method === 'initialize') {
+      this.record.protocolVersion = String(result['protocolVersion']);
+      this.#capabilities = (result['capabilities'] ?? {}) as Capabilities;
+    } else if (method === 'logging/setLevel') {
+      this.record.logLevel = String(params?.['level']);
+    } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
+      const uri = String(params?.['uri']);
+      const others = this.record.subscriptions.filter((other) => other !== uri);
+      this.record.subscriptions = method === 'resources/subscribe' ? [...others, uri] : others;
+    }
+  }
+
+  #startCall(request: JsonRpcRequest, exchange: Exchange): void {
+    if (isUse(request)) this.#hold();
+    this.#calls.add(request, exchange, this.#options.clock());
+    this.#options.observer.callStarted(request);
+  }
+
+  #callOver(call: Call): void {
+    this.#options.observer.callOver(call);
+    if (isUse(call.request)) this.#letGo();
+  }
+
+  #cancelled(params: Readonly<Record<string, unknown>> | undefined): void {
+    const id = params?.['requestId'];
+    if (typeof id === 'string' || typeof id === 'number') this.#calls.drop(id);
+  }
+
+  #hold(): void {
+    if (this.#holds++ === 0 && !this.ended) this.#options.observer.busy(this);
+  }
+
+  #letGo(): void {
+    if (--this.#holds === 0 && !this.ended) this.#options.observer.quiet(this);
+  }
+}
+
+/** A ping says that the client lives, not that it uses its session. */
+function isUse(message: JsonRpcMessage): boolean {
+  return !('method' in message && message.method === 'ping');
+}

@@ -1,0 +1,27 @@
+/**
+ * `starting`: not ready yet. `serving`. `leaving`: everything is still served, but peers and proxies are told to go
+ * elsewhere. `closing`: nothing new is taken; what is there is brought to its end.
+ */
+export type Phase = 'starting' | 'serving' | 'leaving' | 'closing';
+
+/** Where this process is in its life; `signal` ends with it. */
+export class Lifecycle {
+  phase: Phase = 'starting';
+  readonly #controller = new AbortController();
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get draining(): boolean {
+    return this.phase === 'leaving' || this.phase === 'closing';
+  }
+
+  get takesNewWork(): boolean {
+    return this.phase === 'serving' || this.phase === 'leaving';
+  }
+
+  end(): void {
+    this.#controller.abort();
+  }
+}

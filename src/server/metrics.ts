@@ -1,0 +1,159 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { EndReason } from '../sources/define-server.ts';
+import type { StreamKind } from './event-stream.ts';
+
+export type RefusalReason = 'capacity' | 'draining';
+
+/** What is read when somebody asks for the metrics. */
+export interface Readings {
+  /** Slots held as they are exported: short modern requests as a mean over 15 s. */
+  activeConnections(): number;
+  /** Slots held at this moment. */
+  readonly held: number;
+  readonly maxConnections: number;
+  readonly waiting: number;
+  readonly sessions: number;
+  readonly draining: boolean;
+  openStreams(kind: StreamKind): number;
+}
+
+/** The methods that get a label of their own; clients can send any. */
+const METHODS = new Set(
+  `initialize ping tools/list tools/call resources/list resources/templates/list resources/read resources/subscribe
+  resources/unsubscribe prompts/list prompts/get completion/complete logging/setLevel server/discover
+  subscriptions/listen`.split(/\s+/),
+);
+
+/** Everything this process counts, in Prometheus' form and as plain numbers. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #readings: Readings;
+  readonly #inFlight = { legacy: 0, modern: 0 };
+  readonly #refusals: Record<RefusalReason, number> = { capacity: 0, draining: 0 };
+  readonly #refused: Counter<'reason'>;
+  readonly #opened: Counter;
+  readonly #closed: Counter<'reason'>;
+  readonly #sessionSeconds: Histogram;
+  readonly #requestSeconds: Histogram<'method'>;
+
+  constructor(readings: Readings) {
+    this.#readings = readings;
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    gauge('mcp_active_connections', 'Slots held; short modern requests as a 15 s mean', () =>
+      readings.activeConnections(),
+    );
+    gauge('mcp_max_connections', 'Slots there are', () => readings.maxConnections);
+    gauge('mcp_connections_waiting', 'Modern requests that wait for a slot', () => readings.waiting);
+    gauge('mcp_connections_over_cap', 'Slots held above the cap', () =>
+      Math.max(0, readings.held - readings.maxConnections),
+    );
+    gauge('mcp_draining', '1 from SIGTERM on', () => Number(readings.draining));
+    new Gauge({
+      name: 'mcp_sessions',
+      help: 'Legacy sessions held',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        this.set({ state: 'active' }, readings.sessions);
+        for (const state of ['dozing', 'parked']) this.set({ state }, 0);
+      },
+    });
+    new Gauge({
+      name: 'mcp_open_streams',
+      help: 'Open event streams',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        for (const kind of ['standalone', 'request', 'listen'] as const) this.set({ kind }, readings.openStreams(kind));
+      },
+    });
+    const inFlight = this.#inFlight;
+    new Gauge({
+      name: 'mcp_requests_in_flight',
+      help: 'MCP requests whose answer or handler is outstanding',
+      labelNames: ['era'],
+      registers,
+      collect() {
+        for (const era of ['legacy', 'modern'] as const) this.set({ era }, inFlight[era]);
+      },
+    });
+    const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+      new Counter<L>({ name, help, labelNames: [...labelNames], registers });
+    this.#refused = counter('mcp_connections_refused_total', 'Requests answered 503', ['reason']);
+    counter('mcp_connections_forwarded_total', 'Requests handed to a peer', ['result']);
+    this.#opened = counter('mcp_sessions_opened_total', 'Legacy sessions opened');
+    this.#closed = counter('mcp_sessions_closed_total', 'Legacy sessions closed', ['reason']);
+    this.#sessionSeconds = new Histogram({
+      name: 'mcp_session_duration_seconds',
+      help: 'From initialize to the end of a legacy session',
+      buckets: [1, 10, 60, 300, 900, 3_600, 14_400, 86_400],
+      registers,
+    });
+    this.#requestSeconds = new Histogram({
+      name: 'mcp_request_duration_seconds',
+      help: 'From the arrival of an MCP request to its answer',
+      labelNames: ['method'],
+      buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2, 10, 60, 300],
+      registers,
+    });
+    for (const reason of ['capacity', 'draining'] as const) this.#refused.inc({ reason }, 0);
+  }
+
+  sessionOpened(): void {
+    this.#opened.inc();
+  }
+
+  sessionClosed(reason: EndReason, seconds: number): void {
+    this.#closed.inc({ reason });
+    this.#sessionSeconds.observe(seconds);
+  }
+
+  requestStarted(era: 'legacy' | 'modern'): void {
+    this.#inFlight[era]++;
+  }
+
+  requestOver(era: 'legacy' | 'modern', method: string, seconds: number): void {
+    this.#inFlight[era]--;
+    this.#requestSeconds.observe({ method: METHODS.has(method) ? method : 'other' }, seconds);
+  }
+
+  refused(reason: RefusalReason): void {
+    this.#refusals[reason]++;
+    this.#refused.inc({ reason });
+  }
+
+  get requestsInFlight(): number {
+    return this.#inFlight.legacy + this.#inFlight.modern;
+  }
+
+  /** The body of `GET /connections`. */
+  connections() {
+    const { held, maxConnections, waiting, sessions, draining } = this.#readings;
+    return {
+      active: held,
+      activeMean: this.#readings.activeConnections(),
+      max: maxConnections,
+      waiting,
+      overCap: Math.max(0, held - maxConnections),
+      sessions: { active: sessions, dozing: 0, parked: 0 },
+      streams: {
+        standalone: this.#readings.openStreams('standalone'),
+        request: this.#readings.openStreams('request'),
+        listen: this.#readings.openStreams('listen'),
+      },
+      requestsInFlight: { ...this.#inFlight },
+      refused: { ...this.#refusals },
+      draining,
+    };
+  }
+}

@@ -1,0 +1,150 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
+import type { Notifier, ServerDefinition } from '../../sources/define-server.ts';
+import type { Source } from '../../sources/source.ts';
+import type { Admission } from '../admission.ts';
+import type { Classified } from '../classify.ts';
+import { EventStream, type StreamRegistry } from '../event-stream.ts';
+import { idOf } from '../json-rpc.ts';
+import { webHeaders } from '../legacy/lazy-request.ts';
+import type { SessionMetrics } from '../legacy/sessions.ts';
+import type { Log } from '../log.ts';
+import type { Refusals } from '../refusals.ts';
+import { watchHandlers } from '../watch-handlers.ts';
+import { ModernExchange } from './modern-exchange.ts';
+
+type ModernBody = Extract<Classified, { kind: 'modern' }>;
+type CreateHandler = NonNullable<Source['createModernHandler']>;
+type Handler = ReturnType<CreateHandler>;
+
+export interface ModernEndpointOptions {
+  readonly definition: ServerDefinition;
+  readonly createHandler: CreateHandler;
+  readonly admission: Admission;
+  readonly refusals: Refusals;
+  readonly metrics: Pick<SessionMetrics, 'requestStarted' | 'requestOver'>;
+  readonly streams: StreamRegistry;
+  readonly maxStreamBuffer: number;
+  readonly log: Log;
+  readonly clock: () => number;
+}
+
+/** The modern era on `/mcp` (MCP 2026-07-28): every request for itself, one slot per request in flight. */
+export class ModernEndpoint {
+  readonly #options: ModernEndpointOptions;
+  readonly #bus = new InMemoryServerEventBus();
+  readonly #requests: Handler;
+  /** A handler per listener, since a handler can only end all its listeners at once, and its requests with them. */
+  readonly #listens = new Set<Handler>();
+  readonly #exchanges = new WeakMap<Request, ModernExchange>();
+
+  constructor(options: ModernEndpointOptions) {
+    this.#options = options;
+    this.#requests = this.#createHandler();
+  }
+
+  get notify(): Notifier {
+    return this.#requests.notify;
+  }
+
+  /** Serves one POST; the slot is taken before anything is awaited, and held until handler and answer are both over. */
+  async post({ body, method, isRequest }: ModernBody, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    res.once('close', () => gone.abort());
+    const exchange = new ModernExchange();
+    if (isRequest) this.#count(method ?? '', exchange);
+    if (isRequest && method !== 'server/discover') {
+      const answer = this.#options.admission.admitRequest(gone.signal);
+      const admitted = answer instanceof Promise ? await answer : answer;
+      if ('refused' in admitted) {
+        this.#options.refusals.refuse(res, admitted.refused, idOf(body));
+        return exchange.answered();
+      }
+      exchange.onOver(admitted.release);
+      // A listener stays: it counts as it is, not as a mean.
+      if (method !== 'subscriptions/listen') exchange.onOver(this.#options.admission.countShortRequest());
+    }
+    try {
+      const url = `http://${req.headers.host ?? 'localhost'}${req.url ?? '/'}`;
+      const request = new Request(url, { method: 'POST', headers: webHeaders(req), signal: gone.signal });
+      this.#exchanges.set(request, exchange);
+      if (method === 'subscriptions/listen') await this.#listen(request, body, res);
+      else await this.#write(await this.#requests.fetch(request, { parsedBody: body }), 'request', res);
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'Modern request failed');
+      res.destroy();
+    } finally {
+      exchange.answered();
+    }
+  }
+
+  /** Ends every listener with its graceful result, one by one at the pace that `pause` sets. */
+  async endListens(pause: () => Promise<void>): Promise<void> {
+    for (const handler of this.#listens) {
+      await handler.close();
+      await pause();
+    }
+  }
+
+  get listens(): number {
+    return this.#listens.size;
+  }
+
+  #createHandler(): Handler {
+    return this.#options.createHandler(
+      async ({ requestInfo }) => {
+        const exchange = requestInfo && this.#exchanges.get(requestInfo);
+        const product = await this.#options.definition.create({
+          era: 'modern',
+          id: undefined,
+          state: {},
+          onEnd: (callback) => exchange?.onOver(() => callback('closed')),
+        });
+        if (exchange !== undefined) watchHandlers(product, exchange);
+        return product as never;
+      },
+      {
+        legacy: 'reject',
+        bus: this.#bus,
+        // Slots bound the listeners; the SDK's own in-band limit must never answer first.
+        maxSubscriptions: Number.MAX_SAFE_INTEGER,
+        // The process keeps all its streams alive with one timer.
+        keepAliveMs: 0,
+        onerror: (error) => this.#options.log.debug({ err: error }, 'Modern request reported an error'),
+      },
+    );
+  }
+
+  async #listen(request: Request, body: unknown, res: ServerResponse): Promise<void> {
+    const handler = this.#createHandler();
+    this.#listens.add(handler);
+    try {
+      await this.#write(await handler.fetch(request, { parsedBody: body }), 'listen', res);
+    } finally {
+      this.#listens.delete(handler);
+    }
+  }
+
+  async #write(response: Response, kind: 'request' | 'listen', res: ServerResponse): Promise<void> {
+    if (res.destroyed) return void (await response.body?.cancel());
+    if (response.body === null || !response.headers.get('content-type')?.startsWith('text/event-stream')) {
+      const headers = Object.fromEntries(response.headers);
+      const text = await response.text();
+      res.writeHead(response.status, { ...headers, 'content-length': Buffer.byteLength(text) });
+      res.end(text);
+      return;
+    }
+    const { streams, maxStreamBuffer } = this.#options;
+    const stream = new EventStream(res, { kind, maxBuffer: maxStreamBuffer, registry: streams });
+    // Read as fast as it is made: what the SDK's stream holds back is not bounded, what ours holds back is.
+    for await (const chunk of response.body) void stream.raw(chunk);
+    stream.end();
+  }
+
+  #count(method: string, exchange: ModernExchange): void {
+    const { metrics, clock } = this.#options;
+    const startedAt = clock();
+    metrics.requestStarted('modern');
+    exchange.onOver(() => metrics.requestOver('modern', method, (clock() - startedAt) / 1_000));
+  }
+}

@@ -1,0 +1,32 @@
+import type { HandlerObserver } from '../watch-handlers.ts';
+
+/** One modern request: over when it is answered, or its client has gone, and every handler it started has settled. */
+export class ModernExchange implements HandlerObserver {
+  readonly #callbacks: (() => void)[] = [];
+  #running = 0;
+  #answered = false;
+
+  /** Calls back once, when the exchange is over. */
+  onOver(callback: () => void): void {
+    this.#callbacks.push(callback);
+  }
+
+  started(): void {
+    this.#running++;
+  }
+
+  settled(): void {
+    this.#running--;
+    this.#check();
+  }
+
+  answered(): void {
+    this.#answered = true;
+    this.#check();
+  }
+
+  #check(): void {
+    if (!this.#answered || this.#running > 0) return;
+    for (const callback of this.#callbacks.splice(0)) callback();
+  }
+}

@@ -1,0 +1,46 @@
+import type { ServerResponse } from 'node:http';
+import { answerError } from './answers.ts';
+import { ErrorCode, type RequestId } from './json-rpc.ts';
+import type { Log } from './log.ts';
+import type { RefusalReason } from './metrics.ts';
+
+const MESSAGES: Readonly<Record<RefusalReason, string>> = {
+  capacity: 'Server at capacity: every connection is in use. Try again in a few seconds.',
+  draining: 'Server is shutting down. Try again: another one takes over.',
+};
+
+export interface RefusalsOptions {
+  readonly log: Log;
+  readonly metrics: { refused(reason: RefusalReason): void };
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Answers 503 to work that can not be taken now, and logs how often, at most once a second. Never a 4xx: clients read
+ * those as "another protocol" or "session lost".
+ */
+export class Refusals {
+  readonly #options: RefusalsOptions;
+  #unlogged = 0;
+
+  constructor(options: RefusalsOptions) {
+    this.#options = options;
+    const timer = setInterval(() => this.#report(), 1_000).unref();
+    options.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  }
+
+  refuse(res: ServerResponse, reason: RefusalReason, id: RequestId | null = null): void {
+    this.#options.metrics.refused(reason);
+    this.#unlogged++;
+    // Between 4 and 6 s, so that those refused together do not come back together.
+    const retryAfter = 4 + Math.floor(Math.random() * 3);
+    const error = { code: ErrorCode.unavailable, message: MESSAGES[reason], data: { reason, retryAfter } };
+    answerError(res, 503, error, id, { 'retry-after': String(retryAfter) });
+  }
+
+  #report(): void {
+    if (this.#unlogged === 0) return;
+    this.#options.log.warn({ count: this.#unlogged }, 'Refused connections');
+    this.#unlogged = 0;
+  }
+}

@@ -1,0 +1,34 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { answerError, answerJson } from './answers.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+export interface RequestListenerOptions {
+  readonly lifecycle: Lifecycle;
+  answerProbe(path: string, res: ServerResponse): boolean;
+  checkHost(req: IncomingMessage, res: ServerResponse): boolean;
+  readonly mcp: { handle(req: IncomingMessage, res: ServerResponse): void };
+  /** The answer to `GET /`. */
+  readonly identity: Readonly<Record<string, string>>;
+}
+
+/** Every request on the public listener takes this way: probes, host check, then `/mcp` or `/`. */
+export function createRequestListener(options: RequestListenerOptions): RequestListener {
+  const { lifecycle, answerProbe, checkHost, mcp, identity } = options;
+  return function handleRequest(req, res) {
+    const path = pathOf(req);
+    // Sockets that stay open would send their next request to a pod that is gone.
+    if (lifecycle.draining) res.shouldKeepAlive = false;
+    if (answerProbe(path, res)) return;
+    if (!checkHost(req, res)) return;
+    if (path === '/mcp' || path === '/mcp/') return mcp.handle(req, res);
+    if (path === '/' && req.method === 'GET') return answerJson(res, 200, identity);
+    answerError(res, 404, { code: -32000, message: `Nothing is served at ${path}. MCP is at /mcp.` });
+  };
+}
+
+/** The path of a request's target, without its query. */
+export function pathOf(req: IncomingMessage): string {
+  const target = req.url ?? '/';
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}

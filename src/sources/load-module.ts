@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import { findPackageJSON } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as ownLibrary from '@modelcontextprotocol/server';
+import berth from '../../package.json' with { type: 'json' };
+import { UsageError } from '../config/problems.ts';
+import type { AnyMcpServer, ServerDefinition } from './define-server.ts';
+import type { Source } from './source.ts';
+
+type Library = Pick<typeof ownLibrary, 'McpServer' | 'Server' | 'createMcpHandler'>;
+
+/** Loads a server module by its path; a UsageError says what is wrong with it. */
+export async function loadModule(path: string): Promise<Source> {
+  const url = pathToFileURL(resolve(path)).href;
+  let module: { readonly default?: unknown };
+  try {
+    module = await import(url);
+  } catch (error) {
+    throw new UsageError([`Module ${path} could not be loaded: ${messageOf(error)}`]);
+  }
+  return await sourceOf(module.default, path, url);
+}
+
+/** The source made of a module's default export; `name` is how errors call it, `url` where it was loaded from. */
+export async function sourceOf(exported: unknown, name: string, url: string): Promise<Source> {
+  const definition = definitionOf(exported, name);
+  const product = await tryCreate(definition, name);
+  const library = await libraryOf(product, url);
+  await product.close();
+  return {
+    definition: { ...identityOf(product), ...definition },
+    libraryVersion: library?.version ?? berth.dependencies['@modelcontextprotocol/sdk'],
+    createModernHandler: library?.exports.createMcpHandler,
+  };
+}
+
+function definitionOf(exported: unknown, name: string): Omit<ServerDefinition, 'name' | 'version'> {
+  if (typeof exported === 'function') return { create: exported as ServerDefinition['create'] };
+  const create = (exported as Partial<ServerDefinition> | null | undefined)?.create;
+  if (typeof create === 'function') return exported as ServerDefinition;
+  const found = exported === undefined ? 'no default export' : `a default export of type ${typeof exported}`;
+  throw notAServer(name, found);
+}
+
+/** Makes one server object at start, so that a module that can not is found before its first client. */
+async function tryCreate(definition: Pick<ServerDefinition, 'create'>, name: string): Promise<AnyMcpServer> {
+  let product: AnyMcpServer;
+  try {
+    product = await definition.create({ era: 'modern', id: undefined, state: {}, onEnd: () => {} });
+  } catch (error) {
+    throw new UsageError([`Module ${name} failed to create its server: ${messageOf(error)}`]);
+  }
+  if (typeof product?.connect !== 'function' || typeof product.close !== 'function') {
+    throw notAServer(name, `one that creates ${product === null ? 'null' : `a value of type ${typeof product}`}`);
+  }
+  return product;
+}
+
+function notAServer(name: string, found: string): UsageError {
+  const wanted = 'Its default export must be made with defineServer(…), or be a function that returns an McpServer';
+  return new UsageError([`Module ${name} does not export a server. ${wanted}. Found ${found}.`]);
+}
+
+/** The copy of `@modelcontextprotocol/server` that an object is of: ours, or the one that its module sees. */
+async function libraryOf(
+  product: AnyMcpServer,
+  url: string,
+): Promise<{ exports: Library; version: string } | undefined> {
+  const isFrom = (library: Library) => product instanceof library.McpServer || product instanceof library.Server;
+  if (isFrom(ownLibrary)) return { exports: ownLibrary, version: berth.dependencies['@modelcontextprotocol/server'] };
+  const manifestPath = url.startsWith('file:') ? findPackageJSON('@modelcontextprotocol/server', url) : undefined;
+  if (manifestPath === undefined) return undefined;
+  const manifest = JSON.parse(await readFile(manifestPath, 'utf8')) as Manifest;
+  const entries = manifest.exports?.['.'];
+  for (const entry of [entries?.import, entries?.require]) {
+    const file = typeof entry === 'string' ? entry : entry?.default;
+    if (file === undefined) continue;
+    const library = (await import(pathToFileURL(resolve(dirname(manifestPath), file)).href)) as Library;
+    if (isFrom(library)) return { exports: library, version: manifest.version };
+  }
+  return undefined;
+}
+
+interface Manifest {
+  readonly version: string;
+  readonly exports?: { readonly '.'?: Readonly<Record<'import' | 'require', string | { readonly default?: string }>> };
+}
+
+/** What a plain factory's server calls itself; both SDKs keep it in the same place. */
+function identityOf(product: AnyMcpServer): { name: string; version: string } {
+  const protocol = ('server' in product ? product.server : product) as unknown as {
+    _serverInfo?: { name?: string; version?: string };
+  };
+  return { name: protocol._serverInfo?.name ?? 'mcp-server', version: protocol._serverInfo?.version ?? '0.0.0' };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
