@@ -1,0 +1,183 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { kubectl, kubectlJson, type Outcome, run } from './command.ts';
+import { optionsFor } from './dial.ts';
+import { eventually } from './eventually.ts';
+import { send } from './mcp-wire.ts';
+
+/** One pod of a fleet, as Kubernetes sees it. */
+export interface Pod {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
+  readonly status: {
+    readonly podIP: string;
+    readonly conditions: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly lastTransitionTime: string;
+    }[];
+    readonly containerStatuses: readonly { readonly restartCount: number }[];
+  };
+}
+
+interface Service {
+  readonly spec: { readonly clusterIP: string; readonly ports: readonly { readonly port: number }[] };
+}
+
+/** A fleet in a namespace of its own, made from what `cdk8s synth` wrote. */
+export class FleetUnderTest {
+  readonly name = 'fleet';
+  readonly namespace: string;
+  /** Its folder of manifests. */
+  readonly manifests: string;
+  #address = '';
+  #port = 0;
+
+  private constructor(namespace: string, manifests: string) {
+    this.namespace = namespace;
+    this.manifests = manifests;
+  }
+
+  /** Makes the namespace, under Pod Security's strictest rules, and the manifests; nothing is applied yet. */
+  static async prepare(namespace: string, values: Readonly<Record<string, unknown>>): Promise<FleetUnderTest> {
+    const fleet = new FleetUnderTest(namespace, await mkdtemp(path.join(tmpdir(), 'berth-manifests-')));
+    await kubectl(
+      ['apply', '-f', '-'],
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: {
+          name: namespace,
+          labels: {
+            'pod-security.kubernetes.io/enforce': 'restricted',
+            'pod-security.kubernetes.io/warn': 'restricted',
+          },
+        },
+      }),
+    );
+    await fleet.#synthesise(values);
+    return fleet;
+  }
+
+  async #synthesise(values: Readonly<Record<string, unknown>>): Promise<void> {
+    const [repository, tag] = imageUnderTest();
+    const file = path.join(this.manifests, '..', `${path.basename(this.manifests)}.values.json`);
+    await writeFile(
+      file,
+      JSON.stringify({
+        name: this.name,
+        namespace: this.namespace,
+        image: { repository, tag, pullPolicy: 'IfNotPresent' },
+        ...values,
+      }),
+    );
+    const app = `${process.execPath} charts/main.ts -f ${file}`;
+    const outcome = await run('node_modules/.bin/cdk8s', ['synth', '--app', app, '--output', this.manifests]);
+    await rm(file);
+    if (outcome.code !== 0)
+      throw new Error(`cdk8s synth ended with ${outcome.code}: ${outcome.stdout}${outcome.stderr}`);
+  }
+
+  /** Applies the manifests with the validation that a careful person would use. */
+  apply(...more: readonly string[]): Promise<Outcome> {
+    return kubectl(['apply', '--server-side=false', '--validate=strict', ...more, '-f', this.manifests]);
+  }
+
+  /**
+   * Waits until the Service leads to the pods: kube-proxy hears of them after the Deployment does, and until then the
+   * Service refuses.
+   */
+  async reachable(milliseconds: number): Promise<void> {
+    const route = optionsFor({ address: await this.address(), keepAlive: false });
+    const health = await this.url('/health-check');
+    await eventually('an answer through the Service', milliseconds, async () => {
+      const answer = await send(route, 'GET', health).catch(() => undefined);
+      return answer?.status === 200 ? true : undefined;
+    });
+  }
+
+  /** Waits until every replica is up to date and available. */
+  async rolledOut(seconds: number): Promise<void> {
+    await this.kubectl('rollout', 'status', `deployment/${this.name}`, `--timeout=${seconds}s`);
+  }
+
+  /** The pods, without those that are on their way out. */
+  async pods(): Promise<readonly Pod[]> {
+    const list = await this.get<{ readonly items: readonly Pod[] }>(
+      'pods',
+      '-l',
+      `app.kubernetes.io/instance=${this.name}`,
+    );
+    return list.items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  }
+
+  /** Waits until only `count` pods are there, those on their way out included. */
+  async settledAt(count: number, milliseconds: number): Promise<readonly Pod[]> {
+    return await eventually(`${count} pods`, milliseconds, async () => {
+      const all = await this.get<{ readonly items: readonly Pod[] }>(
+        'pods',
+        '-l',
+        `app.kubernetes.io/instance=${this.name}`,
+      );
+      return all.items.length === count ? all.items : undefined;
+    });
+  }
+
+  /** The Service's own address. Its name is known inside the cluster only, so clients are led there (dial.ts). */
+  async address(): Promise<string> {
+    if (this.#address === '') await this.#readService();
+    return this.#address;
+  }
+
+  /** The URL that a client inside the cluster would use, with the Service's DNS name. */
+  async url(where: string): Promise<URL> {
+    if (this.#port === 0) await this.#readService();
+    return new URL(where, `http://${this.name}.${this.namespace}.svc.cluster.local:${this.#port}`);
+  }
+
+  async #readService(): Promise<void> {
+    const { spec } = await this.get<Service>('service', this.name);
+    this.#address = spec.clusterIP;
+    this.#port = spec.ports[0]?.port ?? 0;
+  }
+
+  get<T>(...args: readonly string[]): Promise<T> {
+    return kubectlJson<T>('-n', this.namespace, 'get', ...args);
+  }
+
+  kubectl(...args: readonly string[]): Promise<Outcome> {
+    return kubectl(['-n', this.namespace, ...args]);
+  }
+
+  /** What the pods say, for a person who reads why a test failed. */
+  async lastWords(): Promise<string> {
+    const seen = await Promise.all([
+      run('kubectl', ['-n', this.namespace, 'get', 'pods,events']),
+      run('kubectl', [
+        '-n',
+        this.namespace,
+        'logs',
+        '--prefix',
+        '--tail=30',
+        '-l',
+        `app.kubernetes.io/instance=${this.name}`,
+      ]),
+    ]);
+    return seen.map((outcome) => outcome.stdout + outcome.stderr).join('\n');
+  }
+
+  /** Deletes the namespace with everything in it. */
+  async remove(): Promise<void> {
+    await rm(this.manifests, { recursive: true, force: true });
+    await run('kubectl', ['delete', 'namespace', this.namespace, '--wait=false']);
+  }
+}
+
+function imageUnderTest(): readonly [repository: string, tag: string] {
+  const image = process.env['BERTH_IMAGE'];
+  if (image === undefined)
+    throw new Error('BERTH_IMAGE must name the image under test: run these with npm run test:cluster');
+  const colon = image.lastIndexOf(':');
+  if (colon <= image.lastIndexOf('/')) return [image, 'latest'];
+  return [image.slice(0, colon), image.slice(colon + 1)];
+}
