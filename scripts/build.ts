@@ -1,53 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises';
-import { type BuildOptions, build } from 'esbuild';
-
-/**
- * CommonJS dependencies call `require`, which ES modules lack. The names are unusual because minified code next to
- * them uses every short one.
- */
-const REQUIRE_BANNER =
-  "import { createRequire as __berthCreateRequire } from 'node:module';const require = __berthCreateRequire(import.meta.url);";
-
-const common = {
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  // Chunks keep what a command imports lazily out of every other command's start.
-  splitting: true,
-  chunkNames: 'chunks/[name]-[hash]',
-  legalComments: 'none',
-  logLevel: 'warning',
-} satisfies BuildOptions;
-
-/** The published package: our own sources only, since npm installs the dependencies. */
-async function buildPackage(): Promise<void> {
-  await build({
-    ...common,
-    entryPoints: {
-      'cli/main': 'src/cli/main.ts',
-      index: 'src/sources/define-server.ts',
-      charts: 'charts/index.ts',
-    },
-    outdir: 'build/package',
-    packages: 'external',
-    target: 'node22.19',
-  });
-}
-
-/** The image: everything inside, so that it holds neither npm nor node_modules. */
-async function buildImage(): Promise<void> {
-  await build({
-    ...common,
-    entryPoints: { 'cli/main': 'src/cli/main.ts' },
-    outdir: 'build/image',
-    banner: { js: REQUIRE_BANNER },
-    minify: true,
-    keepNames: true,
-    target: 'node24',
-  });
-  // Without it Node would have to guess from the syntax that these are ES modules.
-  await writeFile('build/image/package.json', '{"type":"module"}\n');
-}
+import { build } from 'esbuild';
+import { imageBundle, packageBundle } from './bundles.ts';
 
 await rm('build', { recursive: true, force: true });
-await Promise.all([buildPackage(), buildImage()]);
+await Promise.all([build(packageBundle), build(imageBundle)]);
+// Without it Node would have to guess from the syntax that these are ES modules.
+await writeFile('build/image/package.json', '{"type":"module"}\n');

@@ -8,10 +8,17 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a program to its end, whatever that is; `input` goes to its standard input. */
-export async function run(program: string, args: readonly string[], input = ''): Promise<Outcome> {
-  const child = spawn(program, args, { stdio: 'pipe' });
-  child.stdin.end(input);
+export interface RunOptions {
+  /** What goes to its standard input. */
+  readonly input?: string;
+  /** Variables beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Runs a program to its end, whatever that is. */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = spawn(program, args, { stdio: 'pipe', env: { ...process.env, ...options.environment } });
+  child.stdin.end(options.input ?? '');
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -22,7 +29,7 @@ export async function run(program: string, args: readonly string[], input = ''):
 
 /** Runs kubectl, which must succeed. */
 export async function kubectl(args: readonly string[], input = ''): Promise<Outcome> {
-  const outcome = await run('kubectl', args, input);
+  const outcome = await run('kubectl', args, { input });
   if (outcome.code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${outcome.code}: ${outcome.stderr}`);
   return outcome;
 }

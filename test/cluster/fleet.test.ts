@@ -14,8 +14,9 @@ const DRAIN = { delay: 5, window: 3, longestCall: 10 } as const;
 const ADMIN_PORT = 9464;
 const MCP_PORT = 8000;
 
-/** The example server's tool that says what it was told. */
-const ECHO = { name: 'echo', arguments: { text: 'ahoy' } } as const;
+/** A tool of the bundled example server, and what it answers. */
+const ADD = { name: 'add', arguments: { a: 19, b: 23 } } as const;
+const SUM = [{ type: 'text', text: '42' }];
 
 let fleet: FleetUnderTest;
 
@@ -78,15 +79,15 @@ describe('a fleet from what cdk8s synth wrote', () => {
 
   test('answers a legacy client through the Service', async () => {
     const session = await openSession(await fleet.url('/mcp'), await throughService());
-    expect((await session.client.callTool(ECHO)).content).toMatchObject([{ type: 'text', text: 'ahoy' }]);
+    expect((await session.client.callTool(ADD)).content).toMatchObject(SUM);
     await session.end();
   });
 
   test('answers a modern client through the Service', async () => {
     const content = await withModernClient(await fleet.url('/mcp'), await throughService(), async (client) => {
-      return (await client.callTool(ECHO)).content;
+      return (await client.callTool(ADD)).content;
     });
-    expect(content).toMatchObject([{ type: 'text', text: 'ahoy' }]);
+    expect(content).toMatchObject(SUM);
   });
 
   test('keeps a client on one pod', async () => {
@@ -96,7 +97,7 @@ describe('a fleet from what cdk8s synth wrote', () => {
     const sessions: LegacySession[] = [];
     for (let i = 0; i < CAP - 1; i++) sessions.push(await openSession(url, route));
     for (let round = 0; round < 3; round++) {
-      for (const { client } of sessions) await client.callTool(ECHO);
+      for (const { client } of sessions) await client.callTool(ADD);
     }
     const home = optionsFor(route);
     const answers = await Promise.all(Array.from({ length: 8 }, async () => send(home, 'GET', await fleet.url('/'))));
@@ -125,7 +126,7 @@ describe('a fleet from what cdk8s synth wrote', () => {
     while (Date.now() - full < 20_000) {
       const health = await send(optionsFor(route), 'GET', await podUrl('/health-check'));
       expect(health.status).toBe(200);
-      for (const { client } of sessions) await client.callTool(ECHO);
+      for (const { client } of sessions) await client.callTool(ADD);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
     const metrics = await metricsOf(pod);

@@ -71,8 +71,8 @@ export class FleetUnderTest {
         ...values,
       }),
     );
-    const app = `${process.execPath} charts/main.ts -f ${file}`;
-    const outcome = await run('node_modules/.bin/cdk8s', ['synth', '--app', app, '--output', this.manifests]);
+    const environment = { BERTH_VALUES: file };
+    const outcome = await run('node_modules/.bin/cdk8s', ['synth', '--output', this.manifests], { environment });
     await rm(file);
     if (outcome.code !== 0)
       throw new Error(`cdk8s synth ended with ${outcome.code}: ${outcome.stdout}${outcome.stderr}`);

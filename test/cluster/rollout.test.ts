@@ -42,8 +42,8 @@ test('a rollout under steady calls costs clients no more than sessions they open
         era,
         url,
         route: { address, keepAlive, from: sources[index % Math.max(1, sources.length)] },
-        tool: 'echo',
-        args: { text: 'ahoy' },
+        tool: 'add',
+        args: { a: 19, b: 23 },
         pause: 50,
       };
       return callSteadily(options, stop.signal);
