@@ -7,21 +7,12 @@ const command = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const fixture = fileURLToPath(new URL('../fixtures/conformance/server.ts', import.meta.url));
 
 // Ports of the system's choice; nothing of a test is worth a long drain.
-const FLAGS = [
-  '--port',
-  '0',
-  '--admin-port',
-  '0',
-  '--drain-delay',
-  '0s',
-  '--drain-window',
-  '0s',
-  '--longest-call',
-  '1s',
-];
+const FLAGS = '--port 0 --admin-port 0 --drain-delay 0s --drain-window 0s --longest-call 1s'.split(' ');
 
 const START_LIMIT_MS = 15_000;
 const STOP_LIMIT_MS = 5_000;
+
+const STARTED = /"port":(?<port>\d+),.*"msg":"Started server"/;
 
 /** A running server, and the way to end it. */
 export interface FixtureServer {
@@ -43,14 +34,14 @@ export async function serveFixture(): Promise<FixtureServer> {
     const lines: string[] = [];
     const fail = (why: string) => reject(new Error(`berth serve ${why}. It said:\n${lines.join('\n')}`));
     const timer = setTimeout(() => fail(`gave no address within ${START_LIMIT_MS} ms`), START_LIMIT_MS);
-    child.once('exit', (code) => fail(`ended with exit code ${code}`));
+    child.once('close', (code) => fail(`ended with exit code ${code}`));
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (text) => {
         lines.push(text);
-        const address = /http:\/\/[^\s"]+\/mcp\b/.exec(text)?.[0];
-        if (address === undefined) return;
+        const port = STARTED.exec(text)?.groups?.['port'];
+        if (port === undefined) return;
         clearTimeout(timer);
-        resolve(address);
+        resolve(`http://127.0.0.1:${port}/mcp`);
       });
     }
   }).catch(async (error: unknown) => {
