@@ -19,11 +19,11 @@ export const valuesSchema = z.strictObject({
   server: serverValues.prefault({}).describe('the server in each pod'),
   replicas: count.optional().describe('pods to run; 1 if not set'),
   workers: count.optional().describe('another name for replicas'),
-  autoscaling: autoscalingValues,
-  service: serviceValues,
-  ingress: ingressValues,
-  httpRoute: httpRouteValues,
-  probes: probesValues,
+  autoscaling: autoscalingValues.describe('the autoscaler, on the connections that the pods hold'),
+  service: serviceValues.describe('the Service that clients use'),
+  ingress: ingressValues.describe('an Ingress in front of the Service'),
+  httpRoute: httpRouteValues.describe('a route of the Gateway API in front of the Service'),
+  probes: probesValues.describe('the numbers of the probes; what they ask is settled'),
   strategy: rawMap
     .default({ type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: 0 } })
     .describe('how pods are replaced'),
@@ -34,9 +34,9 @@ export const valuesSchema = z.strictObject({
     .max(2_147_483_647)
     .optional()
     .describe('seconds that a pod gets to end; what the drain needs if not set'),
-  podDisruptionBudget: disruptionBudgetValues,
-  networkPolicy: networkPolicyValues,
-  serviceAccount: serviceAccountValues,
+  podDisruptionBudget: disruptionBudgetValues.describe('how many pods a node drain may take at once'),
+  networkPolicy: networkPolicyValues.describe('who may reach the pods, and whom they may reach'),
+  serviceAccount: serviceAccountValues.describe('the identity of the pods'),
   ...podValues,
   extraObjects: rawList.default([]).describe('other Kubernetes objects to emit as they are'),
 });

@@ -27,6 +27,9 @@ export const settings: readonly Setting[] = serveConfigKeys.filter(
   (key): key is Setting => !(key in notInPods) && (key === 'transport' || !(key in notAvailableYet)),
 );
 
+/** The charts know most names already, so that this list only adds to them. */
+const ALLOWED_HOSTS = 'Host names to accept beside those of the Service, the ingress and the route; * allows any';
+
 type Shape = typeof serveConfigSchema.shape;
 type Given<T> = T extends z.ZodDefault<infer Inner> | z.ZodPrefault<infer Inner> | z.ZodOptional<infer Inner>
   ? Inner
@@ -44,8 +47,11 @@ function settingSchema(key: Setting): z.ZodType {
   const field: z.ZodType = serveConfigSchema.shape[key];
   const wrapped = field instanceof z.ZodDefault || field instanceof z.ZodPrefault || field instanceof z.ZodOptional;
   const inner = key === 'port' || key === 'adminPort' ? reachablePort : wrapped ? (field.unwrap() as z.ZodType) : field;
-  const meta = { description: field.description ?? key, default: defaultOf(key) };
-  return inner.optional().meta(meta.default === undefined ? { description: meta.description } : meta);
+  if (key === 'allowedHosts') return inner.optional().describe(ALLOWED_HOSTS);
+  const fallback = defaultOf(key);
+  return inner
+    .optional()
+    .meta({ description: field.description ?? key, ...(fallback === undefined ? {} : { default: fallback }) });
 }
 
 const settingsShape = Object.fromEntries(settings.map((key) => [key, settingSchema(key)])) as unknown as SettingsShape;

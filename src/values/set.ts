@@ -1,6 +1,6 @@
 import { UsageError } from '../config/problems.ts';
 import { Scanner } from './set-scanner.ts';
-import { isReserved, isTree, type Tree } from './tree.ts';
+import { isReserved, isTree, own, type Tree } from './tree.ts';
 
 /** Turns the text after `=` into a value. */
 export type ReadValue = (text: string) => unknown;
@@ -31,11 +31,11 @@ function setKey(map: Tree, scanner: Scanner, mode: SetMode, depth: number): void
       assign(map, key, readValue(scanner, mode));
       return;
     case '[':
-      assign(map, key, setItem(listAt(map[key], key), scanner, mode, depth));
+      assign(map, key, setItem(listAt(own(map, key), key), scanner, mode, depth));
       return;
     case '.': {
       if (depth + 1 > DEEPEST_NAME) throw new SyntaxError(`names may be at most ${DEEPEST_NAME} levels deep`);
-      const inner = mapAt(map[key], key);
+      const inner = mapAt(own(map, key), key);
       setKey(inner, scanner, mode, depth + 1);
       if (Object.keys(inner).length === 0) throw new SyntaxError(`"${key}." has no name after the dot`);
       assign(map, key, inner);

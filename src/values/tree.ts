@@ -6,6 +6,11 @@ export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What a map holds under a key, and nothing of what every JavaScript object inherits, such as `valueOf`. */
+export function own(map: Tree, key: string): unknown {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
+}
+
 const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Whether a key would reach into JavaScript's own machinery when it is assigned. */
