@@ -14,7 +14,10 @@ export function serveCommand(): Command {
     .argument('[source]', 'path of a module whose default export is made with defineServer(…)')
     .addOption(new Option('--config <file>', 'a YAML file with these settings').env('BERTH_CONFIG'))
     .option('--upstream <url>', 'serve a server that listens elsewhere')
-    .addHelpText('after', '\nEach setting is also an environment variable: --max-connections is BERTH_MAX_CONNECTIONS.');
+    .addHelpText(
+      'after',
+      '\nEach setting is also an environment variable: --max-connections is BERTH_MAX_CONNECTIONS.',
+    );
   for (const option of serveOptions()) command.addOption(option);
   return command.action(async (source: string | undefined, options: ServeOptions, invoked: Command) => {
     const { runServe } = await import('./run-serve.ts');

@@ -1,0 +1,42 @@
+import type { V1Deployment, V1EnvVar } from '@kubernetes/client-node';
+import { Command } from 'commander';
+import type { ServeConfigKey } from '../config/serve-config.ts';
+import { serveOptions } from './serve.ts';
+
+/** One object of the manifests. */
+export interface KubernetesDocument {
+  readonly kind: string;
+}
+
+/** What a Deployment's container would be told, as this machine can be told it. */
+export interface Described {
+  readonly source: string | undefined;
+  readonly flags: Readonly<Partial<Record<ServeConfigKey, string | true>>>;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly replicas: number;
+}
+
+/** Reads the serving container of the manifests' Deployment: its arguments and its plain environment variables. */
+export function readDeployment(objects: readonly KubernetesDocument[], namespace: string): Described {
+  const { spec } = objects.find(({ kind }) => kind === 'Deployment') as V1Deployment;
+  const container = spec?.template.spec?.containers[0];
+  const environment = plainVariables(container?.env ?? [], namespace);
+  const [, ...args] = (container?.args ?? []).map((argument) => expand(argument, environment));
+  const parser = new Command().argument('[source]').exitOverride();
+  for (const option of serveOptions()) parser.addOption(option);
+  parser.parse(args, { from: 'user' });
+  return { source: parser.args[0], flags: parser.opts(), environment, replicas: spec?.replicas ?? 1 };
+}
+
+function plainVariables(variables: readonly V1EnvVar[], namespace: string): Record<string, string> {
+  const entries = variables.flatMap(({ name, value, valueFrom }) => {
+    if (value !== undefined) return [[name, value] as const];
+    return valueFrom?.fieldRef?.fieldPath === 'metadata.namespace' ? [[name, namespace] as const] : [];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** `$(NAME)` in arguments, as the kubelet expands it. */
+function expand(text: string, environment: Readonly<Record<string, string>>): string {
+  return text.replace(/\$\(([A-Za-z_][A-Za-z0-9_]*)\)/g, (whole, name: string) => environment[name] ?? whole);
+}
