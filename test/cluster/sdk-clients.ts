@@ -12,8 +12,7 @@ const IDENTITY = { name: 'cluster-test', version: '1' };
 /** An SDK client of the legacy era with a session of its own. */
 export interface LegacySession {
   readonly client: Client;
-  readonly id: string;
-  /** Ends the session with DELETE, as a client should. */
+  /** Ends the session with DELETE, as a client should; once is enough. */
   end(): Promise<void>;
 }
 
@@ -24,10 +23,12 @@ export async function openSession(url: URL, route: Route): Promise<LegacySession
   const client = new Client(IDENTITY);
   // The class says `sessionId: string | undefined` where its own interface says `sessionId?: string`.
   await client.connect(transport as Transport);
+  let ended = false;
   return {
     client,
-    id: transport.sessionId ?? '',
     end: async () => {
+      if (ended) return;
+      ended = true;
       await transport.terminateSession();
       await client.close();
       close();

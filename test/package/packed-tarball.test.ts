@@ -34,13 +34,15 @@ beforeAll(async () => {
   await mkdir(installed, { recursive: true });
   await run('tar', ['-xzf', path.join(project, tarball), '-C', installed, '--strip-components=1']);
   manifest = JSON.parse(await readFile(path.join(installed, 'package.json'), 'utf8')) as Manifest;
-  for (const name of Object.keys(manifest.dependencies)) {
+  // Types of Node are the user's own affair.
+  for (const name of [...Object.keys(manifest.dependencies), '@types/node']) {
     const link = path.join(project, 'node_modules', name);
     await mkdir(path.dirname(link), { recursive: true });
     await symlink(path.join(repository, 'node_modules', name), link);
   }
   await writeFile(path.join(project, 'package.json'), JSON.stringify({ name: 'a-user', type: 'module' }));
   await writeFile(path.join(project, 'server.ts'), USERS_MODULE);
+  await writeFile(path.join(project, 'infrastructure.ts'), USERS_CHART);
 }, 120_000);
 
 afterAll(async () => {
@@ -65,6 +67,18 @@ export default defineServer({
 });
 `;
 
+/** A project that composes our construct with its own. */
+const USERS_CHART = `
+import { ConfigMap } from 'cdk8s-plus-27';
+import { App, Chart } from 'cdk8s';
+import { McpFleet, defineValues } from 'mcp-berth/charts';
+
+const chart = new Chart(new App(), 'mine');
+new ConfigMap(chart, 'settings', { metadata: { name: 'settings' } });
+new McpFleet(chart, 'fleet', { values: defineValues({ name: 'composed', image: { repository: 'localhost/berth', tag: 'test' } }) });
+process.stdout.write(JSON.stringify(chart.toJson()));
+`;
+
 test('the packed tarball serves a module that is written in TypeScript against its types', async () => {
   const berth = await serve('./server.ts');
   try {
@@ -83,15 +97,34 @@ test('the packed tarball serves a module that is written in TypeScript against i
 
 test('the packed tarball brings types that a strict project compiles against', async () => {
   const tsc = path.join(repository, 'node_modules', '.bin', 'tsc');
-  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', ''];
-  await expect(run(tsc, [...flags, 'server.ts'], { cwd: project })).resolves.toMatchObject({ stdout: '' });
+  // The types of @kubernetes/client-node need others that it does not bring.
+  const flags = [
+    '--noEmit',
+    '--strict',
+    '--skipLibCheck',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2024',
+    '--types',
+    'node',
+  ];
+  await expect(run(tsc, [...flags, 'server.ts', 'infrastructure.ts'], { cwd: project })).resolves.toMatchObject({
+    stdout: '',
+  });
 });
 
 test('the packed tarball synthesises manifests', async () => {
   const values = path.join(project, 'values.yaml');
-  await writeFile(values, 'name: packed\n');
-  const { stdout } = await run(process.execPath, [commandPath(), 'synth', '-f', values, '-o', '-'], { cwd: project });
+  await writeFile(values, 'name: packed\nimage: { repository: localhost/berth, tag: test }\n');
+  const { stdout } = await run(process.execPath, [commandPath(), 'synth', '-f', values], { cwd: project });
   expect(stdout).toContain('kind: Deployment');
+});
+
+test('the packed tarball brings a construct that composes with others', async () => {
+  const { stdout } = await run(process.execPath, ['infrastructure.ts'], { cwd: project });
+  const kinds = (JSON.parse(stdout) as { kind: string }[]).map((object) => object.kind);
+  expect(kinds).toEqual(expect.arrayContaining(['ConfigMap', 'Deployment', 'Service']));
 });
 
 test('the command of the packed tarball says which program runs it', async () => {
@@ -117,8 +150,8 @@ async function serve(source: string): Promise<{ readonly url: string; stop(): Pr
   const url = await new Promise<string>((resolve, reject) => {
     const read = (line: string) => {
       lines.push(line);
-      const listening = /http:\/\/127\.0\.0\.1:\d+\/mcp/.exec(line)?.[0];
-      if (listening !== undefined) resolve(listening);
+      const port = /"port":(\d+)/.exec(line)?.[1];
+      if (port !== undefined) resolve(`http://127.0.0.1:${port}`);
     };
     createInterface(child.stdout).on('line', read);
     createInterface(child.stderr).on('line', read);
