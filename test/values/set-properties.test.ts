@@ -4,18 +4,18 @@ import { UsageError } from '../../src/config/problems.ts';
 import { applySet, typedValue } from '../../src/values/set.ts';
 import { isReserved, isTree, type Tree } from '../../src/values/tree.ts';
 
-const escape = (text: string, special: RegExp) => text.replace(special, (character) => `\\${character}`);
+const escaped = (text: string, special: RegExp) => text.replace(special, (character) => `\\${character}`);
 
 /** The assignments that make a tree; the inverse of parsing, in which any text must survive. */
 function print(value: unknown, path: string): string[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => print(item, `${path}[${index}]`));
   if (isTree(value)) {
     return Object.entries(value).flatMap(([key, child]) => {
-      const name = escape(key, /[\\=[,.]/g);
+      const name = escaped(key, /[\\=[,.]/g);
       return print(child, path === '' ? name : `${path}.${name}`);
     });
   }
-  return [`${path}=${escape(escape(String(value), /[\\,]/g), /^\{/)}`];
+  return [`${path}=${escaped(escaped(String(value), /[\\,]/g), /^\{/)}`];
 }
 
 const key = fc.string({ minLength: 1, maxLength: 8, unit: 'grapheme' }).filter((text) => !isReserved(text));

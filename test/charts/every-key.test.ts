@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { synthesize } from '../../charts/synthesize.ts';
+import { valuesJsonSchema } from '../../src/values/json-schema.ts';
+import { merge } from '../../src/values/merge.ts';
+import { isTree, type Tree } from '../../src/values/tree.ts';
+import { validateValues } from '../../src/values/validate.ts';
+import { minimal } from '../values/minimal.ts';
+
+/** A change of one key, and what must hold around it for the key to mean anything. */
+interface Change {
+  readonly to: unknown;
+  readonly within?: Tree;
+}
+
+const scaled = { autoscaling: { enabled: true } };
+const ingress = { ingress: { enabled: true, hosts: ['a.example.com'] } };
+const httpRoute = { httpRoute: { enabled: true, parentRefs: [{ name: 'public' }], hostnames: ['a.example.com'] } };
+const named = { name: 'extra', image: 'extra' };
+
+/** What cannot be guessed from the type of a key. */
+const CHANGES: Readonly<Record<string, Change>> = {
+  name: { to: 'other' },
+  'image.digest': { to: `sha256:${'0'.repeat(64)}` },
+  'image.repository': { to: 'other' },
+  'server.transport': { to: 'streamable-http' },
+  'server.maxConnections': { to: 5 },
+  'autoscaling.enabled': { to: true },
+  'autoscaling.minReplicas': { to: 2, within: scaled },
+  'autoscaling.maxReplicas': { to: 20, within: scaled },
+  'autoscaling.targetUtilization': { to: 50, within: scaled },
+  'autoscaling.behavior.scaleUp': { to: { selectPolicy: 'Disabled' }, within: scaled },
+  'autoscaling.behavior.scaleDown': { to: { selectPolicy: 'Disabled' }, within: scaled },
+  'service.sessionAffinity': { to: 'None' },
+  'service.sessionAffinityTimeoutSeconds': { to: 20_000 },
+  'ingress.enabled': { to: true, within: { ingress: { hosts: ['a.example.com'] } } },
+  'ingress.className': { to: 'other', within: ingress },
+  'ingress.hosts': { to: ['b.example.com'], within: ingress },
+  'ingress.tls': { to: [{ secretName: 'other' }], within: ingress },
+  'ingress.annotations': { to: { a: 'b' }, within: ingress },
+  'httpRoute.enabled': {
+    to: true,
+    within: { httpRoute: { parentRefs: [{ name: 'public' }], hostnames: ['a.example.com'] } },
+  },
+  'httpRoute.parentRefs': { to: [{ name: 'other' }], within: httpRoute },
+  'httpRoute.hostnames': { to: ['b.example.com'], within: httpRoute },
+  'httpRoute.annotations': { to: { a: 'b' }, within: httpRoute },
+  terminationGracePeriodSeconds: { to: 600 },
+  'podDisruptionBudget.maxUnavailable': { to: 2 },
+  'podDisruptionBudget.minAvailable': { to: 1, within: { replicas: 2 } },
+  'networkPolicy.egress': { to: [{ to: [] }] },
+  extraContainers: { to: [named] },
+  extraObjects: { to: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'extra' } }] },
+};
+
+interface Leaf {
+  readonly path: string;
+  readonly schema: Tree;
+}
+
+function leaves(schema: unknown, path = ''): Leaf[] {
+  if (!isTree(schema) || !isTree(schema['properties'])) return [{ path, schema: schema as Tree }];
+  return Object.entries(schema['properties']).flatMap(([key, child]) =>
+    leaves(child, path === '' ? key : `${path}.${key}`),
+  );
+}
+
+/** Any value that is allowed and is not the default. */
+function other({ type, enum: choices, default: fallback, pattern, maximum }: Tree): unknown {
+  if (Array.isArray(choices)) return choices.find((choice) => choice !== fallback);
+  if (type === 'boolean') return fallback !== true;
+  if (type === 'integer') return Math.min(Number(fallback ?? 1) + 11, Number(maximum ?? 100_000));
+  if (type === 'object') return { a: 'b' };
+  if (type === 'array') return [{ name: 'other' }];
+  if (String(pattern).includes('ms|s|m|h')) return '7s';
+  if (String(pattern).includes('KiB')) return '128KiB';
+  return 'other';
+}
+
+const treeOf = (path: string, value: unknown): Tree =>
+  path.split('.').reduceRight<unknown>((child, key) => ({ [key]: child }), value) as Tree;
+const yaml = (tree: Tree) => synthesize(validateValues(tree)).yaml;
+
+const all = leaves(valuesJsonSchema());
+
+test.each(all.map(({ path, schema }) => [path, schema] as const))('%s changes what is written', (path, schema) => {
+  const isTextList = isTree(schema['items']) && schema['items']['type'] === 'string';
+  const { to, within = {} } = CHANGES[path] ?? { to: isTextList ? ['other'] : other(schema) };
+  const before = merge(minimal(), within);
+  expect(yaml(merge(before, treeOf(path, to)))).not.toBe(yaml(before));
+});
+
+test('the changes above are of keys that there are', () => {
+  const paths = all.map(({ path }) => path);
+  expect(Object.keys(CHANGES).filter((path) => !paths.includes(path))).toEqual([]);
+  expect(paths.length).toBeGreaterThan(70);
+});

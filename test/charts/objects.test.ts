@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+import { rendered } from './rendered.ts';
+
+describe('the Service', () => {
+  test('keeps a client on its pod for at least as long as its session may idle', () => {
+    expect(rendered('Service', {}, 'berth').spec).toMatchObject({
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } },
+      ports: [{ name: 'mcp', port: 80, targetPort: 'mcp' }],
+    });
+    const long = rendered('Service', { server: { sessionIdleTimeout: '5h' } }, 'berth');
+    expect(long.spec.sessionAffinityConfig.clientIP.timeoutSeconds).toBe(18_000);
+    const days = rendered('Service', { server: { sessionIdleTimeout: '72h' } }, 'berth');
+    expect(days.spec.sessionAffinityConfig.clientIP.timeoutSeconds).toBe(86_400);
+  });
+
+  test('does not behind an ingress or a route, where all clients have one address, unless it is told to', () => {
+    const ingress = { ingress: { enabled: true, hosts: ['a.example.com'] } };
+    const route = { httpRoute: { enabled: true, parentRefs: [{ name: 'x' }], hostnames: ['a.example.com'] } };
+    for (const proxy of [ingress, route]) {
+      expect(rendered('Service', proxy, 'berth').spec.sessionAffinity).toBe('None');
+      expect(rendered('Service', proxy, 'berth').spec).not.toHaveProperty('sessionAffinityConfig');
+      const told = rendered('Service', { ...proxy, service: { sessionAffinity: 'ClientIP' } }, 'berth');
+      expect(told.spec.sessionAffinity).toBe('ClientIP');
+    }
+  });
+
+  test('never carries the admin port', () => {
+    expect(rendered('Service', {}, 'berth').spec.ports).toHaveLength(1);
+  });
+});
+
+test('the peer Service lists every pod, Ready or not, with peer and admin port', () => {
+  expect(rendered('Service', {}, 'berth-peers').spec).toMatchObject({
+    clusterIP: 'None',
+    publishNotReadyAddresses: true,
+    ports: [
+      { name: 'peer', port: 8001, targetPort: 'peer' },
+      { name: 'admin', port: 9464, targetPort: 'admin' },
+    ],
+  });
+});
+
+describe('the HorizontalPodAutoscaler', () => {
+  const autoscaler = (autoscaling: object, maxConnections = 25) =>
+    rendered('HorizontalPodAutoscaler', { autoscaling: { enabled: true, ...autoscaling }, server: { maxConnections } });
+
+  test('is there on request only', () => {
+    expect(rendered('HorizontalPodAutoscaler')).toBeUndefined();
+  });
+
+  test.each([
+    [25, 70, '17'],
+    [1000, 70, '700'],
+    [2, 10, '1'],
+    [3, 34, '1'],
+    [200, 50, '100'],
+  ])('with a cap of %i and %i %% aims at %s connections', (cap, targetUtilization, averageValue) => {
+    expect(autoscaler({ targetUtilization }, cap).spec.metrics).toEqual([
+      {
+        type: 'Pods',
+        pods: { metric: { name: 'mcp_active_connections' }, target: { type: 'AverageValue', averageValue } },
+      },
+    ]);
+  });
+
+  test('shrinks no sooner than a drain takes, and never waits longer than Kubernetes allows', () => {
+    const window = (server: object) =>
+      rendered('HorizontalPodAutoscaler', { autoscaling: { enabled: true }, server }).spec.behavior.scaleDown
+        .stabilizationWindowSeconds;
+    expect(window({})).toBe(300);
+    expect(window({ longestCall: '10m' })).toBeGreaterThan(5 + 15 + 600 + 5);
+    expect(window({ longestCall: '2h' })).toBe(3600);
+  });
+
+  test('grows without waiting', () => {
+    expect(autoscaler({}).spec.behavior.scaleUp.stabilizationWindowSeconds).toBe(0);
+  });
+
+  test('a behavior that is given replaces ours, direction by direction', () => {
+    const { behavior } = autoscaler({ behavior: { scaleDown: { selectPolicy: 'Disabled' } } }).spec;
+    expect(behavior.scaleDown).toEqual({ selectPolicy: 'Disabled' });
+    expect(behavior.scaleUp.stabilizationWindowSeconds).toBe(0);
+  });
+});
+
+test('the PodDisruptionBudget lets one pod go at a time, and sick ones always', () => {
+  expect(rendered('PodDisruptionBudget').spec).toMatchObject({
+    maxUnavailable: 1,
+    unhealthyPodEvictionPolicy: 'AlwaysAllow',
+  });
+  const stay = rendered('PodDisruptionBudget', { replicas: 4, podDisruptionBudget: { minAvailable: 2 } });
+  expect(stay.spec).toMatchObject({ minAvailable: 2 });
+  expect(stay.spec).not.toHaveProperty('maxUnavailable');
+});
+
+describe('the NetworkPolicy', () => {
+  test('opens MCP to everybody, the peer port to its own pods, the admin port to nobody', () => {
+    const { policyTypes, ingress } = rendered('NetworkPolicy').spec;
+    expect(policyTypes).toEqual(['Ingress']);
+    expect(ingress).toEqual([
+      { ports: [{ protocol: 'TCP', port: 8000 }] },
+      {
+        ports: [{ protocol: 'TCP', port: 8001 }],
+        from: [
+          {
+            podSelector: {
+              matchLabels: { 'app.kubernetes.io/name': 'mcp-server', 'app.kubernetes.io/instance': 'berth' },
+            },
+          },
+        ],
+      },
+    ]);
+  });
+
+  test('opens the admin port to named namespaces and MCP to named clients', () => {
+    const clients = [{ namespaceSelector: { matchLabels: { team: 'a' } } }];
+    const { ingress } = rendered('NetworkPolicy', { networkPolicy: { clients, adminNamespaces: ['monitoring'] } }).spec;
+    expect(ingress[0].from).toEqual(clients);
+    expect(ingress[2]).toEqual({
+      ports: [{ protocol: 'TCP', port: 9464 }],
+      from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+    });
+  });
+
+  test('with egress rules still lets the pods ask DNS and each other', () => {
+    const rule = { to: [{ ipBlock: { cidr: '192.0.2.0/24' } }] };
+    const { policyTypes, egress } = rendered('NetworkPolicy', { networkPolicy: { egress: [rule] } }).spec;
+    expect(policyTypes).toEqual(['Ingress', 'Egress']);
+    expect(egress).toHaveLength(3);
+    expect(egress[0].ports).toContainEqual({ protocol: 'UDP', port: 53 });
+    expect(egress[1].ports).toEqual([{ protocol: 'TCP', port: 8001 }]);
+    expect(egress[2]).toEqual(rule);
+  });
+});

@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/config/problems.ts';
+import { notAvailableYet } from '../../src/config/serve-config.ts';
+import { validateValues } from '../../src/values/validate.ts';
+import { minimal } from './minimal.ts';
+
+function problems(more: Record<string, unknown>): readonly string[] {
+  try {
+    validateValues(minimal(more));
+    return [];
+  } catch (error) {
+    if (error instanceof UsageError) return error.problems;
+    throw error;
+  }
+}
+
+test('a name and an image are enough', () => {
+  expect(validateValues(minimal())).toMatchObject({ name: 'berth', service: { port: 80 } });
+});
+
+describe('one wrong key is one sentence that names it, what was found and what is allowed', () => {
+  test.each<[Record<string, unknown>, string]>([
+    [{ replica: 2 }, 'replica is not known. Did you mean replicas?'],
+    [{ server: { maxConection: 3 } }, 'server.maxConection is not known. Did you mean maxConnections?'],
+    [{ service: { prot: 80 } }, 'service.prot is not known. Did you mean port?'],
+    [{ zzzzzz: 1 }, 'zzzzzz is not known.'],
+    [{ server: { maxConnections: 0 } }, 'server.maxConnections must be at least 1. Got 0.'],
+    [{ server: { maxConnections: -3 } }, 'server.maxConnections must be at least 1. Got -3.'],
+    [{ server: { maxConnections: 'many' } }, 'server.maxConnections must be a number. Got "many".'],
+    [{ server: { maxConnections: 1.5 } }, 'server.maxConnections must be an integer. Got 1.5.'],
+    [{ service: { port: 70000 } }, 'service.port must be at most 65535. Got 70000.'],
+    [{ server: { port: 0 } }, 'server.port must be at least 1. Got 0.'],
+    [
+      { server: { drainDelay: '5 seconds' } },
+      'server.drainDelay must be a duration such as 500ms, 30s or 1h30m. Got "5 seconds".',
+    ],
+    [{ tolerations: {} }, 'tolerations must be a list. Got {}.'],
+    [{ affinity: [] }, 'affinity must be a map. Got [].'],
+    [{ replicas: true }, 'replicas must be a number. Got true.'],
+    [{ image: { repository: 'a', tag: 1.5 } }, 'image.tag must be a string. Got 1.5. Quote it, or use --set-string.'],
+    [
+      { image: { repository: 'reg.example.com:5000/a:b', tag: 'b' } },
+      'image.repository must be an image without a tag; give image.tag. Got "reg.example.com:5000/a:b".',
+    ],
+    [{ name: 'Berth' }, 'name must be a DNS label: small letters, digits and -, a letter first. Got "Berth".'],
+    [{ name: 'a'.repeat(58) }, `name must have at most 57 characters. Got "${'a'.repeat(58)}".`],
+    [
+      { podDisruptionBudget: { maxUnavailable: 'some' } },
+      'podDisruptionBudget.maxUnavailable must be a number of pods or a share such as 25%. Got "some".',
+    ],
+  ])('%j', (more, sentence) => {
+    expect(problems(more)).toEqual([sentence]);
+  });
+});
+
+test('what a later version brings is not called unknown', () => {
+  const later = Object.keys(notAvailableYet).filter(
+    (key) => !['transport', 'workers', 'peers', 'peerPort'].includes(key),
+  );
+  for (const key of later)
+    expect(problems({ server: { [key]: '1s' } })).toEqual([`server.${key} is not available yet.`]);
+  expect(problems({ autoscaling: { buffer: 5 }, metrics: { dashboard: true } })).toEqual([
+    'autoscaling.buffer is not available yet.',
+    'metrics is not available yet.',
+  ]);
+  expect(problems({ server: { transport: 'sse' } })).toEqual(['server.transport is sse, which is not available yet.']);
+});
+
+test('a setting that makes no sense in a pod says why', () => {
+  expect(problems({ server: { workers: 4, host: '0.0.0.0', transport: 'stdio' } })).toEqual([
+    'server.workers is for one machine: in a cluster replicas stand in for workers. Give replicas.',
+    'server.host is set by the image: a pod must listen on all its addresses.',
+    'server.transport is stdio, which nobody outside the pod could reach.',
+  ]);
+});
+
+describe('keys that contradict each other say what would happen', () => {
+  const scaled = (more: object) => ({ autoscaling: { enabled: true, ...more } });
+  test.each<[Record<string, unknown>, string]>([
+    [
+      { workers: 3, replicas: 4 },
+      'workers is 3 and replicas is 4, but they are two names of one number. Give one of them.',
+    ],
+    [
+      { terminationGracePeriodSeconds: 30 },
+      'terminationGracePeriodSeconds is 30 but the drain needs 85: calls would be cut.',
+    ],
+    [
+      { terminationGracePeriodSeconds: 60, server: { drainDelay: '500ms', drainWindow: '0s', longestCall: '1m' } },
+      'terminationGracePeriodSeconds is 60 but the drain needs 66: calls would be cut.',
+    ],
+    [
+      { replicas: 3, ...scaled({}) },
+      'replicas is 3 but autoscaling is enabled, and the two would fight over the number of pods. Give autoscaling.minReplicas instead.',
+    ],
+    [
+      scaled({ minReplicas: 5, maxReplicas: 3 }),
+      'autoscaling.minReplicas is 5 but autoscaling.maxReplicas is 3: there is no number of pods that is both.',
+    ],
+    [
+      scaled({ targetUtilization: 95 }),
+      'autoscaling.targetUtilization is 95, a target of 950 for pods that hold 1000 at most: the autoscaler ignores differences of a tenth, so it would never grow.',
+    ],
+    [
+      { server: { maxConnections: 1 }, ...scaled({}) },
+      'autoscaling.targetUtilization is 70, a target of 1 for pods that hold 1 at most: the autoscaler ignores differences of a tenth, so it would never grow.',
+    ],
+    [
+      scaled({ behavior: { scaleDown: { stabilizationWindowSeconds: 7200 } } }),
+      'autoscaling.behavior.scaleDown.stabilizationWindowSeconds must be at most 3600. Got 7200.',
+    ],
+    [
+      { podDisruptionBudget: { maxUnavailable: 0 } },
+      'podDisruptionBudget.maxUnavailable is 0, which with 1 pod forbids every eviction: no node that runs one could be drained.',
+    ],
+    [
+      { replicas: 3, podDisruptionBudget: { minAvailable: '70%' } },
+      'podDisruptionBudget.minAvailable is 70%, which with 3 pods forbids every eviction: no node that runs one could be drained.',
+    ],
+    [
+      { replicas: 5, podDisruptionBudget: { minAvailable: 1, maxUnavailable: 1 } },
+      'podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both given, but Kubernetes accepts only one of them.',
+    ],
+    [
+      { server: { port: 9464 } },
+      'server.adminPort is 9464, and so is server.port: only one of the two listeners could start.',
+    ],
+    [
+      { server: { adminPort: 8001 } },
+      'server.adminPort is 8001, the port that the pods of a fleet talk to each other on. Give another one.',
+    ],
+    [
+      { service: { sessionAffinityTimeoutSeconds: 60 } },
+      'service.sessionAffinityTimeoutSeconds is 60 but sessions live for 1800 s without a request: a client would lose its pod before that.',
+    ],
+    [
+      { service: { sessionAffinity: 'None', sessionAffinityTimeoutSeconds: 7200 } },
+      'service.sessionAffinityTimeoutSeconds is 7200 but the session affinity is None, so it has no effect.',
+    ],
+    [
+      { ingress: { enabled: true } },
+      'ingress.hosts has no entry: the server would refuse every Host that comes through the Ingress.',
+    ],
+    [
+      { httpRoute: { enabled: true, hostnames: ['a.example.com'] } },
+      'httpRoute.parentRefs has no entry: the route would join no gateway.',
+    ],
+    [
+      { image: { repository: 'localhost/berth' } },
+      'image.tag is not given, and neither is image.digest: each node would run whatever "latest" it has.',
+    ],
+    [
+      { podLabels: { 'app.kubernetes.io/instance': 'x' } },
+      'podLabels has app.kubernetes.io/instance, which the charts set themselves: the Services could no longer find the pods.',
+    ],
+    [
+      { server: { env: [{ name: 'BERTH_DRAIN_DELAY', value: '60s' }] } },
+      'server.env.0 sets BERTH_DRAIN_DELAY, which the charts would not know of. Give server.drainDelay instead.',
+    ],
+    [
+      { extraContainers: [{ name: 'berth' }] },
+      'extraContainers.0.name is berth, the name of the server’s own container.',
+    ],
+    [
+      { serviceAccount: { create: false, annotations: { a: 'b' } } },
+      'serviceAccount.annotations is given but serviceAccount.create is false, so there is no object to put it on.',
+    ],
+    [
+      { extraObjects: [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'berth-peers' } }] },
+      'extraObjects.0 is a second Service berth-peers: one of the two would be lost.',
+    ],
+    [
+      { extraObjects: [{ kind: 'Service' }] },
+      'extraObjects.0 must have apiVersion, kind and metadata.name, as every Kubernetes object has.',
+    ],
+  ])('%j', (more, sentence) => {
+    expect(problems(more)).toEqual([sentence]);
+  });
+});
+
+test('the same number under both names is no conflict, and a long enough grace period no mistake', () => {
+  expect(problems({ workers: 3, replicas: 3, terminationGracePeriodSeconds: 85 })).toEqual([]);
+});
+
+test('extra objects of the same kind and name in different namespaces or groups are not the same object', () => {
+  const object = (apiVersion: string, namespace: string) => ({
+    apiVersion,
+    kind: 'Service',
+    metadata: { name: 'x', namespace },
+  });
+  expect(
+    problems({ extraObjects: [object('v1', 'a'), object('v1', 'b'), object('serving.example.com/v1', 'a')] }),
+  ).toEqual([]);
+});
+
+test('all problems come at once, and none that another one only caused', () => {
+  expect(
+    problems({
+      replica: 2,
+      server: { maxConnections: 0, drainDelay: 'soon', parkAfter: '1s' },
+      service: { port: 70000 },
+      workers: 3,
+      replicas: 4,
+      terminationGracePeriodSeconds: 30,
+    }),
+  ).toEqual([
+    'server.maxConnections must be at least 1. Got 0.',
+    'server.drainDelay must be a duration such as 500ms, 30s or 1h30m. Got "soon".',
+    'server.parkAfter is not available yet.',
+    'service.port must be at most 65535. Got 70000.',
+    'replica is not known. Did you mean replicas?',
+    'workers is 3 and replicas is 4, but they are two names of one number. Give one of them.',
+  ]);
+});
+
+test('null in values means that the default holds', () => {
+  expect(validateValues(minimal({ replicas: null, service: { port: null }, strategy: null }))).toEqual(
+    validateValues(minimal()),
+  );
+});
+
+test('what is not a map of values is an error', () => {
+  expect(() => validateValues([])).toThrow('The values must be a map. Got [].');
+  expect(() => validateValues({})).toThrow('name must be a string. Got nothing.');
+});
