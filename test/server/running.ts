@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { readServeConfig } from '../../src/config/read-config.ts';
+import type { ServeConfigKey } from '../../src/config/serve-config.ts';
+import { createLog } from '../../src/server/log.ts';
+import { startServer } from '../../src/server/server.ts';
+import { sourceOf } from '../../src/sources/load-module.ts';
+import { createLab } from '../fixtures/lab.ts';
+
+type Settings = Readonly<Partial<Record<ServeConfigKey, string>>>;
+
+const QUICK = { port: '0', adminPort: '0', drainDelay: '0s', drainWindow: '0s', longestCall: '1s', logLevel: 'info' };
+
+/** Starts a server on ports of the system's choice, with the lab's tools unless told otherwise; it ends with the test. */
+export async function startLab(settings: Settings = {}, exported?: unknown) {
+  const { definition, notes } = createLab();
+  const config = readServeConfig({ flags: { ...QUICK, ...settings }, environment: {} });
+  const source = await sourceOf(exported ?? definition, 'lab', import.meta.url);
+  notes.created = 0;
+  const logs: Record<string, unknown>[] = [];
+  const server = await startServer(
+    config,
+    source,
+    createLog(config, { write: (line) => void logs.push(JSON.parse(line)) }),
+  );
+  const hurry = new AbortController();
+  let stopped: ReturnType<typeof server.stop> | undefined;
+  const stop = (signal = hurry.signal) => {
+    stopped ??= server.stop(signal);
+    return stopped;
+  };
+  onTestFinished(async () => {
+    hurry.abort();
+    await stop();
+  });
+  const admin = `http://127.0.0.1:${server.adminPort}`;
+  return {
+    notes,
+    /** What was logged, from `info` on. */
+    logs,
+    server,
+    stop,
+    hurry: () => hurry.abort(),
+    url: `http://127.0.0.1:${server.port}/mcp`,
+    origin: `http://127.0.0.1:${server.port}`,
+    admin,
+    /** `GET /connections`. */
+    counts: async () => (await (await fetch(`${admin}/connections`)).json()) as Counts,
+    /** One sample of `/metrics`. */
+    metric: async (name: string) => {
+      const text = await (await fetch(`${admin}/metrics`)).text();
+      const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+      return line === undefined ? undefined : Number(line.slice(name.length + 1));
+    },
+  };
+}
+
+export type Lab = Awaited<ReturnType<typeof startLab>>;
+
+export interface Counts {
+  readonly active: number;
+  readonly activeMean: number;
+  readonly max: number;
+  readonly waiting: number;
+  readonly sessions: { readonly active: number };
+  readonly streams: Readonly<Record<'standalone' | 'request' | 'listen', number>>;
+  readonly requestsInFlight: Readonly<Record<'legacy' | 'modern', number>>;
+  readonly refused: Readonly<Record<'capacity' | 'draining', number>>;
+  readonly draining: boolean;
+}
+
+/** Waits until something is so; fails with the last value seen when it is not within the time. */
+export async function eventually<T>(
+  read: () => T | Promise<T>,
+  holds: (value: T) => boolean,
+  limit = 5_000,
+): Promise<T> {
+  const deadline = performance.now() + limit;
+  for (;;) {
+    const value = await read();
+    if (holds(value)) return value;
+    if (performance.now() > deadline) throw new Error(`Not within ${limit} ms; last seen: ${JSON.stringify(value)}`);
+    await sleep(10);
+  }
+}
