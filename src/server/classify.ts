@@ -19,10 +19,10 @@ const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
 /** As the SDKs bound it. */
 const MAX_BATCH = 100;
 
-/** Whether the headers alone say that this is modern traffic. */
+/** Whether the headers alone say that this is modern traffic; a client that knows `Mcp-Method` may still speak legacy. */
 export function headersAreModern(req: IncomingMessage): boolean {
   const version = req.headers['mcp-protocol-version'];
-  return req.headers['mcp-method'] !== undefined || (typeof version === 'string' && version >= FIRST_MODERN_VERSION);
+  return typeof version === 'string' ? version >= FIRST_MODERN_VERSION : req.headers['mcp-method'] !== undefined;
 }
 
 /** Tells the eras apart, per request, by body and headers; synchronous, so that a slot can be taken with it. */
