@@ -1,4 +1,4 @@
-import type { V1Container, V1Deployment, V1PodSpec } from '@kubernetes/client-node';
+import type { V1Container, V1Deployment, V1DeploymentStrategy, V1PodSpec } from '@kubernetes/client-node';
 import { gracePeriodSeconds } from '../src/values/drain-time.ts';
 import { fixedReplicas } from '../src/values/scale.ts';
 import type { Values } from '../src/values/schema.ts';
@@ -18,7 +18,7 @@ export function deployment(values: Values): Named<V1Deployment> {
       ...(replicas === undefined ? {} : { replicas }),
       ...(values.minReadySeconds === undefined ? {} : { minReadySeconds: values.minReadySeconds }),
       selector: { matchLabels: selectorLabels(values) },
-      strategy: values.strategy,
+      strategy: strategy(values),
       template: {
         metadata: {
           labels: { ...values.podLabels, ...labels(values) },
@@ -28,6 +28,11 @@ export function deployment(values: Values): Named<V1Deployment> {
       },
     },
   };
+}
+
+/** Kubernetes refuses the numbers of a rolling update beside `Recreate`. */
+function strategy({ strategy: { type, rollingUpdate } }: Values): V1DeploymentStrategy {
+  return type === 'Recreate' ? { type } : { type, rollingUpdate };
 }
 
 function podSpec(values: Values): V1PodSpec {

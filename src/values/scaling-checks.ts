@@ -78,6 +78,18 @@ export const scalingChecks: readonly Check[] = [
       ),
   },
   {
+    reads: ['strategy'],
+    find({ strategy: { type, rollingUpdate } }) {
+      const { maxSurge, maxUnavailable } = rollingUpdate;
+      return when(
+        type === 'RollingUpdate' &&
+          Number.parseInt(String(maxSurge), 10) + Number.parseInt(String(maxUnavailable), 10) === 0,
+        'strategy.rollingUpdate.maxSurge',
+        () => `is ${maxSurge} and maxUnavailable is ${maxUnavailable}: no pod could ever be replaced.`,
+      );
+    },
+  },
+  {
     reads: ['podDisruptionBudget'],
     find: ({ podDisruptionBudget: { maxUnavailable, minAvailable } }) =>
       when(

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { dnsLabel, namespaceName, rawList, rawMap } from './fragments.ts';
+import { dnsLabel, namespaceName, rawList } from './fragments.ts';
 import { httpRouteValues, ingressValues, networkPolicyValues, serviceValues } from './network-values.ts';
 import { autoscalingValues, disruptionBudgetValues } from './scaling-values.ts';
 import { serverValues } from './server-values.ts';
-import { imageValues, podValues, probesValues, serviceAccountValues } from './workload-values.ts';
+import { imageValues, podValues, probesValues, serviceAccountValues, strategyValues } from './workload-values.ts';
 
 /** The longest suffix that the charts put behind the name, taken from the 63 characters of a Service's name. */
 const LONGEST_NAME = 63 - '-peers'.length;
@@ -24,9 +24,7 @@ export const valuesSchema = z.strictObject({
   ingress: ingressValues.describe('an Ingress in front of the Service'),
   httpRoute: httpRouteValues.describe('a route of the Gateway API in front of the Service'),
   probes: probesValues.describe('the numbers of the probes; what they ask is settled'),
-  strategy: rawMap
-    .default({ type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: 0 } })
-    .describe('how pods are replaced'),
+  strategy: strategyValues.describe('how pods are replaced'),
   minReadySeconds: z.int().min(0).optional().describe('seconds that a new pod must be Ready to count'),
   terminationGracePeriodSeconds: z
     .int()

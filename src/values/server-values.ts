@@ -15,8 +15,8 @@ export const serveDefaults: ServeConfig = serveConfigSchema.parse({});
 export const notInPods: Readonly<Partial<Record<ServeConfigKey, string>>> = {
   host: 'is set by the image: a pod must listen on all its addresses.',
   workers: 'is for one machine: in a cluster replicas stand in for workers. Give replicas.',
-  peers: 'is filled in by the charts.',
-  peerPort: 'is filled in by the charts.',
+  peers: 'is not for values: pods find each other through the peer Service.',
+  peerPort: 'is not for values: it is the same in every pod.',
 };
 
 /** A setting of the server that a values file may hold. */

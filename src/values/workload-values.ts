@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectName, rawList, rawMap, textMap } from './fragments.ts';
+import { objectName, podsOrPercent, rawList, rawMap, textMap } from './fragments.ts';
 
 /** Which image runs; a tag or a digest is needed, since a node would otherwise run whatever "latest" it has. */
 export const imageValues = z.strictObject({
@@ -40,6 +40,20 @@ export const probesValues = z
     startup: probeValues({ periodSeconds: 1, timeoutSeconds: 2, failureThreshold: 120 }).describe('startup probe'),
     readiness: probeValues({ periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 3 }).describe('readiness probe'),
     liveness: probeValues({ periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }).describe('liveness probe'),
+  })
+  .prefault({});
+
+/** How pods are replaced; by default none goes before its successor is Ready. */
+export const strategyValues = z
+  .strictObject({
+    type: z.enum(['RollingUpdate', 'Recreate']).default('RollingUpdate').describe('one after another, or all at once'),
+    rollingUpdate: z
+      .strictObject({
+        maxSurge: podsOrPercent.default('25%').describe('pods that may run beyond the number asked for'),
+        maxUnavailable: podsOrPercent.default(0).describe('pods that may be missing'),
+      })
+      .prefault({})
+      .describe('the pace of a rolling update'),
   })
   .prefault({});
 

@@ -22,6 +22,12 @@ test('a rollout never takes a pod away before its successor is Ready', () => {
   });
 });
 
+test('changing one number of the rollout leaves the other, and Recreate has none', () => {
+  const strategy = (more: object) => rendered('Deployment', { strategy: more }).spec.strategy;
+  expect(strategy({ rollingUpdate: { maxSurge: 2 } }).rollingUpdate).toEqual({ maxSurge: 2, maxUnavailable: 0 });
+  expect(strategy({ type: 'Recreate' })).toEqual({ type: 'Recreate' });
+});
+
 test('the selector finds the pods and does not change with the image', () => {
   const { selector, template } = rendered('Deployment').spec;
   expect(template.metadata.labels).toMatchObject(selector.matchLabels);

@@ -44,6 +44,8 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'httpRoute.parentRefs': { to: [{ name: 'other' }], within: httpRoute },
   'httpRoute.hostnames': { to: ['b.example.com'], within: httpRoute },
   'httpRoute.annotations': { to: { a: 'b' }, within: httpRoute },
+  'strategy.rollingUpdate.maxSurge': { to: 2 },
+  'strategy.rollingUpdate.maxUnavailable': { to: 1 },
   terminationGracePeriodSeconds: { to: 600 },
   'podDisruptionBudget.maxUnavailable': { to: 2 },
   'podDisruptionBudget.minAvailable': { to: 1, within: { replicas: 2 } },

@@ -110,6 +110,10 @@ describe('keys that contradict each other say what would happen', () => {
       'autoscaling.behavior.scaleDown.stabilizationWindowSeconds must be at most 3600. Got 7200.',
     ],
     [
+      { strategy: { rollingUpdate: { maxSurge: '0%' } } },
+      'strategy.rollingUpdate.maxSurge is 0% and maxUnavailable is 0: no pod could ever be replaced.',
+    ],
+    [
       { podDisruptionBudget: { maxUnavailable: 0 } },
       'podDisruptionBudget.maxUnavailable is 0, which with 1 pod forbids every eviction: no node that runs one could be drained.',
     ],
