@@ -7,7 +7,7 @@ function loads(entry: string, seen = new Set<string>(), packages = new Set<strin
   if (seen.has(entry)) return { files: seen, packages };
   seen.add(entry);
   for (const [, clause = '', from = ''] of readFileSync(entry, 'utf8').matchAll(
-    /^import (type )?[^;]*?from '([^']+)';/gm,
+    /^(?:import|export) (type )?[^;]*?from '([^']+)';/gm,
   )) {
     if (clause !== '') continue;
     if (from.startsWith('.')) loads(join(dirname(entry), from), seen, packages);
