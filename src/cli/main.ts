@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import berth from '../../package.json' with { type: 'json' };
 import { UsageError } from '../config/problems.ts';
 import { schemaCommand } from './schema.ts';
 import { serveCommand } from './serve.ts';
@@ -10,6 +11,7 @@ import { upCommand } from './up.ts';
 async function main(args: readonly string[]): Promise<number> {
   const program = new Command('berth')
     .description('Run MCP servers on Kubernetes')
+    .version(berth.version)
     .addCommand(serveCommand())
     .addCommand(upCommand())
     .addCommand(synthCommand())
@@ -29,4 +31,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+const code = await main(process.argv.slice(2));
+// A module that was served may have left timers or sockets of its own; what was printed goes out first.
+process.stdout.write('', () => process.exit(code));

@@ -21,6 +21,8 @@ export async function runServe({ source, command, upstream, file, flags }: Serve
   if (command.length > 0) throw new UsageError([`Serving a command (-- ${command.join(' ')}) is not available yet.`]);
   const config = readServeConfig({ flags, environment: process.env, file });
   const log = createLog(config);
+  // A promise that one session's handler forgot must not take down all the others.
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'Module left a rejected promise'));
   const server = await startServer(config, await loadSource(source), log);
   const { callsCut } = await untilStopped((hurry) => server.stop(hurry));
   return callsCut > 0 ? 1 : 0;

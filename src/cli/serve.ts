@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { z } from 'zod';
+import { UsageError } from '../config/problems.ts';
 import { flagName, type ServeConfigKey, serveConfigKeys, serveConfigSchema } from '../config/serve-config.ts';
 
 type ServeOptions = Readonly<Partial<Record<ServeConfigKey, string | true>>> & {
@@ -14,15 +15,20 @@ export function serveCommand(): Command {
     .argument('[source]', 'path of a module whose default export is made with defineServer(…)')
     .addOption(new Option('--config <file>', 'a YAML file with these settings').env('BERTH_CONFIG'))
     .option('--upstream <url>', 'serve a server that listens elsewhere')
+    // Commander counts what stands behind `--` as arguments too.
+    .allowExcessArguments(true)
     .addHelpText(
       'after',
       '\nEach setting is also an environment variable: --max-connections is BERTH_MAX_CONNECTIONS.',
     );
   for (const option of serveOptions()) command.addOption(option);
-  return command.action(async (source: string | undefined, options: ServeOptions, invoked: Command) => {
+  return command.action(async (_: string | undefined, options: ServeOptions, invoked: Command) => {
+    const command = afterDashes(invoked);
+    const [source, ...more] = invoked.args.slice(0, invoked.args.length - command.length);
+    if (more.length > 0) throw new UsageError([`serve takes one source; too many arguments: ${more.join(' ')}.`]);
     const { runServe } = await import('./run-serve.ts');
     const { config: file, upstream, ...flags } = options;
-    process.exitCode = await runServe({ source, command: afterDashes(invoked), upstream, file, flags });
+    process.exitCode = await runServe({ source, command, upstream, file, flags });
   });
 }
 

@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import berth from '../../package.json' with { type: 'json' };
 import type { ServeConfig } from '../config/serve-config.ts';
 import { ownerTag } from '../fleet/session-id.ts';
-import type { Notifier } from '../sources/define-server.ts';
 import type { Source } from '../sources/source.ts';
 import { createAdminListener } from './admin.ts';
 import { Admission } from './admission.ts';
@@ -12,7 +11,7 @@ import { createHostCheck } from './host-check.ts';
 import { LegacyEndpoint } from './legacy/legacy-endpoint.ts';
 import { Sessions } from './legacy/sessions.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { listen } from './listener.ts';
+import { type Listener, listen } from './listener.ts';
 import type { Log } from './log.ts';
 import { McpEndpoint } from './mcp-endpoint.ts';
 import { Metrics } from './metrics.ts';
@@ -85,28 +84,30 @@ export async function startServer(config: ServeConfig, source: Source, log: Log)
     requestTimeout: config.bodyTimeout,
     onRequest: createAdminListener(metrics, answerProbe),
   });
-  const notify: Notifier = createNotifier(sessions, modern);
-  await definition.start?.({ notify, signal });
-  const listener = await listen({
-    host: config.host,
-    port: config.port,
-    sockets: PUBLIC_SOCKETS,
-    requestTimeout: config.bodyTimeout,
-    onRequest: createRequestListener({
-      lifecycle,
-      answerProbe,
-      checkHost: createHostCheck(config),
-      mcp: new McpEndpoint({ ...config, legacy, modern, admission, refusals, queue: new WorkQueue() }),
-      identity: {
-        appName: definition.name,
-        appVersion: definition.version,
-        serverVersion: berth.version,
-        mcpLibraryVersion: source.libraryVersion,
-        serverTransport: config.transport,
-        serverId: randomUUID(),
-      },
-    }),
+  const onRequest = createRequestListener({
+    lifecycle,
+    answerProbe,
+    checkHost: createHostCheck(config),
+    mcp: new McpEndpoint({ ...config, legacy, modern, admission, refusals, queue: new WorkQueue() }),
+    identity: {
+      appName: definition.name,
+      appVersion: definition.version,
+      serverVersion: berth.version,
+      mcpLibraryVersion: source.libraryVersion,
+      serverTransport: config.transport,
+      serverId: randomUUID(),
+    },
   });
+  const { host, port, bodyTimeout: requestTimeout } = config;
+  let listener: Listener;
+  try {
+    await definition.start?.({ notify: createNotifier(sessions, modern), signal });
+    listener = await listen({ host, port, sockets: PUBLIC_SOCKETS, requestTimeout, onRequest });
+  } catch (error) {
+    lifecycle.end();
+    await admin.close();
+    throw error;
+  }
   const expiry = setInterval(() => sessions.expire(), 1_000).unref();
   lifecycle.phase = 'serving';
   const { maxConnections } = config;

@@ -1,0 +1,120 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/config/problems.ts';
+import { type ConfigSources, readServeConfig } from '../../src/config/read-config.ts';
+import { environmentName, flagName, serveConfigKeys } from '../../src/config/serve-config.ts';
+
+const read = (sources: Partial<ConfigSources>) => readServeConfig({ flags: {}, environment: {}, ...sources });
+
+function problems(sources: Partial<ConfigSources>): readonly string[] {
+  try {
+    read(sources);
+  } catch (error) {
+    if (error instanceof UsageError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+function file(content: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'berth-config-')), 'berth.yaml');
+  writeFileSync(path, content);
+  return path;
+}
+
+test('flags go before the environment, the environment before the file, the file before the defaults', () => {
+  const path = file('port: 1\nadminPort: 2\nmaxConnections: 3\n');
+  const config = read({
+    flags: { port: '11' },
+    environment: { BERTH_PORT: '21', BERTH_ADMIN_PORT: '22' },
+    file: path,
+  });
+  expect(config).toMatchObject({ port: 11, adminPort: 22, maxConnections: 3, host: '127.0.0.1' });
+});
+
+test('durations become milliseconds, sizes bytes, lists lists', () => {
+  const flags = { sessionIdleTimeout: '1h30m', maxBody: '2MiB', allowedHosts: 'a.example, b.example' };
+  expect(read({ flags })).toMatchObject({
+    sessionIdleTimeout: 5_400_000,
+    maxBody: 2_097_152,
+    allowedHosts: ['a.example', 'b.example'],
+  });
+});
+
+test('the defaults are those of the table', () => {
+  expect(read({})).toMatchObject({
+    transport: 'streamable-http',
+    host: '127.0.0.1',
+    port: 8000,
+    adminPort: 9464,
+    maxConnections: 1000,
+    sessionIdleTimeout: 1_800_000,
+    evictAfter: 300_000,
+    maxEventLog: 65_536,
+    maxRequestsPerSession: 64,
+    maxBody: 4_194_304,
+    bodyTimeout: 10_000,
+    maxStreamBuffer: 1_048_576,
+    drainDelay: 5_000,
+    drainWindow: 15_000,
+    longestCall: 60_000,
+  });
+});
+
+describe('bad values name what was given, what was found and what is allowed', () => {
+  const rows: readonly (readonly [Partial<ConfigSources>, string])[] = [
+    [{ flags: { maxConnections: '0' } }, '--max-connections must be at least 1. Got 0.'],
+    [{ flags: { maxConnections: '-3' } }, '--max-connections must be at least 1. Got -3.'],
+    [{ flags: { maxConnections: 'many' } }, '--max-connections must be a number. Got "many".'],
+    [{ flags: { maxConnections: '1.5' } }, '--max-connections must be an integer. Got 1.5.'],
+    [{ flags: { port: '70000' } }, '--port must be at most 65535. Got 70000.'],
+    [{ environment: { BERTH_PORT: '70000' } }, 'BERTH_PORT must be at most 65535. Got 70000.'],
+    [{ flags: { bodyTimeout: 'soon' } }, '--body-timeout must be a duration such as 500ms, 30s or 1h30m. Got "soon".'],
+    [{ flags: { maxBody: '4MB' } }, '--max-body must be a size such as 512B, 64KiB or 4MiB. Got "4MB".'],
+    [{ flags: { logLevel: 'loud' } }, '--log-level must be one of trace, debug, info, warn, error. Got "loud".'],
+    [{ flags: { port: '9464' } }, '--port and --admin-port are both 9464. They must differ.'],
+    [{ flags: { transport: 'stdio', port: '1' } }, '--port has no effect with --transport stdio.'],
+    [{ flags: { transport: 'sse', maxEventLog: '1KiB' } }, '--max-event-log has no effect with --transport sse.'],
+    [{ flags: { workers: '4' } }, '--workers 4 is not available yet.'],
+    [{ flags: { sessionStore: 'redis://x' } }, '--session-store redis://x is not available yet.'],
+    [{ flags: { stateless: true } }, '--stateless true is not available yet.'],
+    [
+      { environment: { BERTH_MAX_CONECTIONS: '3' } },
+      'BERTH_MAX_CONECTIONS is not known. Did you mean BERTH_MAX_CONNECTIONS?',
+    ],
+  ];
+  test.for(rows)('%j', ([sources, message]) => {
+    expect(problems(sources)).toContain(message);
+  });
+});
+
+test('all problems are told at once', () => {
+  expect(problems({ flags: { port: '70000', maxConnections: '0', bodyTimeout: 'x' } })).toHaveLength(3);
+});
+
+test('a file with an unknown key, a file that is no map and one that is no YAML are errors', () => {
+  expect(problems({ file: file('maxConection: 3') })[0]).toMatch(
+    /maxConection in .* is not known\. Did you mean maxConnections\?/,
+  );
+  expect(problems({ file: file('- 1\n- 2') })[0]).toMatch(/must hold a map/);
+  expect(problems({ file: file('a: [1,') })[0]).toMatch(/could not be read/);
+  expect(problems({ file: '/nowhere/berth.yaml' })[0]).toMatch(/could not be read: ENOENT/);
+});
+
+test('what Kubernetes sets for a Service called berth is left alone', () => {
+  const environment = {
+    BERTH_PORT: 'tcp://10.0.0.1:80',
+    BERTH_PORT_80_TCP: 'tcp://10.0.0.1:80',
+    BERTH_PORT_80_TCP_ADDR: '10.0.0.1',
+    BERTH_SERVICE_HOST: '10.0.0.1',
+    BERTH_SERVICE_PORT_MCP: '80',
+  };
+  expect(read({ environment }).port).toBe(8000);
+});
+
+test('every setting has a flag and a variable of its own', () => {
+  expect(new Set(serveConfigKeys.map(flagName)).size).toBe(serveConfigKeys.length);
+  expect(new Set(serveConfigKeys.map(environmentName)).size).toBe(serveConfigKeys.length);
+});
