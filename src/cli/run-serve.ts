@@ -2,9 +2,8 @@ import { UsageError } from '../config/problems.ts';
 import { readServeConfig } from '../config/read-config.ts';
 import type { ServeConfigKey } from '../config/serve-config.ts';
 import { createLog } from '../server/log.ts';
-import { startServer } from '../server/server.ts';
 import { loadSource } from '../sources/load-source.ts';
-import { untilStopped } from './signals.ts';
+import { runServer } from './run-server.ts';
 
 export interface ServeArguments {
   readonly source: string | undefined;
@@ -21,9 +20,5 @@ export async function runServe({ source, command, upstream, file, flags }: Serve
   if (command.length > 0) throw new UsageError([`Serving a command (-- ${command.join(' ')}) is not available yet.`]);
   const config = readServeConfig({ flags, environment: process.env, file });
   const log = createLog(config);
-  // A promise that one session's handler forgot must not take down all the others.
-  process.on('unhandledRejection', (error) => log.error({ err: error }, 'Module left a rejected promise'));
-  const server = await startServer(config, await loadSource(source), log);
-  const { callsCut } = await untilStopped((hurry) => server.stop(hurry));
-  return callsCut > 0 ? 1 : 0;
+  return await runServer({ config, source: await loadSource(source), log });
 }

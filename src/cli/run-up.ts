@@ -6,12 +6,12 @@ import { synthesize } from '../../charts/synthesize.ts';
 import { readServeConfig } from '../config/read-config.ts';
 import type { ServeConfig, ServeConfigKey } from '../config/serve-config.ts';
 import { createLog } from '../server/log.ts';
-import { type RunningServer, startServer } from '../server/server.ts';
+import type { RunningServer } from '../server/server.ts';
 import { loadSource } from '../sources/load-source.ts';
 import { loadValues } from '../values/load.ts';
 import type { ValueSources } from '../values/overrides.ts';
 import { type KubernetesDocument, readDeployment } from './read-deployment.ts';
-import { untilStopped } from './signals.ts';
+import { runServer } from './run-server.ts';
 
 export interface UpArguments {
   /** A module on this machine, in place of the image's. */
@@ -42,15 +42,20 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
 
   // The screen shows what the log would say; only what goes wrong is added to it.
   const log = createLog({ logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel, logFormat: 'text' });
-  const server = await startServer(config, loaded, log);
-  process.stdout.write(greeting(loaded.definition.name, config, server, described.replicas));
-  const stopShowing = showConnections(server);
-  const { callsCut } = await untilStopped((hurry) => {
-    stopShowing();
-    process.stdout.write('Stopping. Calls in flight may finish; once more to end at once.\n');
-    return server.stop(hurry);
+  let stopShowing = () => {};
+  return await runServer({
+    config,
+    source: loaded,
+    log,
+    started(server) {
+      process.stdout.write(greeting(loaded.definition.name, config, server, described.replicas));
+      stopShowing = showConnections(server);
+    },
+    stopping() {
+      stopShowing();
+      process.stdout.write('Stopping. Calls in flight may finish; once more to end at once.\n');
+    },
   });
-  return callsCut > 0 ? 1 : 0;
 }
 
 function greeting(name: string, { host }: ServeConfig, server: RunningServer, replicas: number): string {

@@ -1,0 +1,39 @@
+import type { ServeConfig } from '../config/serve-config.ts';
+import type { Log } from '../server/log.ts';
+import { type RunningServer, startServer } from '../server/server.ts';
+import type { Source } from '../sources/source.ts';
+
+export interface RunServerOptions {
+  readonly config: ServeConfig;
+  readonly source: Source;
+  readonly log: Log;
+  started?(server: RunningServer): void;
+  stopping?(): void;
+}
+
+/** Serves until SIGTERM or SIGINT, then drains; a second signal cuts that short. Answers 1 when calls were cut, else 0. */
+export async function runServer({ config, source, log, started, stopping }: RunServerOptions): Promise<0 | 1> {
+  // A promise that one session's handler forgot must not take down all the others.
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'Module left a rejected promise'));
+  const server = await startServer(config, source, log);
+  started?.(server);
+  const signal = await firstSignal();
+  log.info({ signal: signal.name }, 'Received signal');
+  stopping?.();
+  const { callsCut } = await server.stop(signal.second);
+  return callsCut > 0 ? 1 : 0;
+}
+
+/** Resolves at the first signal; `second` is aborted by the next. */
+function firstSignal(): Promise<{ readonly name: string; readonly second: AbortSignal }> {
+  return new Promise((resolve) => {
+    const next = new AbortController();
+    let signalled = false;
+    const onSignal = (name: string) => {
+      if (signalled) return next.abort();
+      signalled = true;
+      resolve({ name, second: next.signal });
+    };
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  });
+}
