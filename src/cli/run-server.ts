@@ -24,14 +24,20 @@ export async function runServer({ config, source, log, started, stopping }: RunS
   return callsCut > 0 ? 1 : 0;
 }
 
+/** npm passes on the Ctrl-C that the terminal has sent already: that is one signal, not two. */
+const SAME_SIGNAL_MS = 250;
+
 /** Resolves at the first signal; `second` is aborted by the next. */
 function firstSignal(): Promise<{ readonly name: string; readonly second: AbortSignal }> {
   return new Promise((resolve) => {
     const next = new AbortController();
-    let signalled = false;
+    let first: number | undefined;
     const onSignal = (name: string) => {
-      if (signalled) return next.abort();
-      signalled = true;
+      if (first !== undefined) {
+        if (performance.now() - first > SAME_SIGNAL_MS) next.abort();
+        return;
+      }
+      first = performance.now();
       resolve({ name, second: next.signal });
     };
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
