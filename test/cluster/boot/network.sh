@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # One network namespace for everything, so that nothing it routes or filters touches the machine.
 
+cni_results=/var/lib/cni/results
+
 make_network() {
   ip netns add "$netns"
   inside ip link set lo up
@@ -16,10 +18,17 @@ make_network() {
 }
 
 remove_network() {
-  ip netns del "$netns" 2>/dev/null || true
-  # Pods' namespaces have random names; other container engines use the same prefix, but not these addresses.
-  for name in $(ip netns list | grep -o '^cni-[^ ]*'); do
-    ip -n "$name" -4 -o addr 2>/dev/null | grep -q " inet ${pods%.0.0/16}\." && ip netns del "$name" 2>/dev/null
+  local name
+  for name in $(pod_namespaces); do
+    ip netns del "$name" 2>/dev/null || true
+    grep -ls "$name" "$cni_results"/* | xargs -r rm -f
   done
-  true
+  ip netns del "$netns" 2>/dev/null || true
+}
+
+# Pods' namespaces have random names that begin like those of any other container engine. Which are ours stands in what
+# containerd wrote for their shims, and in what the network plugin remembers of this network.
+pod_namespaces() {
+  { cat "$home"/containerd-run/*/k8s.io/*/config.json "$cni_results/$netns"-* 2>/dev/null || true; } |
+    grep -oE 'cni-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | sort -u
 }
