@@ -6,8 +6,8 @@ export function createNotifier(
   sessions: Iterable<Session>,
   modern: { readonly notify: Notifier } | undefined,
 ): Notifier {
-  const tellSessions = (method: string, params?: { readonly uri: string }) => {
-    for (const session of sessions) session.notify(method, params);
+  const tellSessions = (method: string, uri?: string) => {
+    for (const session of sessions) session.notify(method, uri);
   };
   return {
     toolsChanged() {
@@ -23,7 +23,7 @@ export function createNotifier(
       modern?.notify.resourcesChanged();
     },
     resourceUpdated(uri) {
-      tellSessions('notifications/resources/updated', { uri });
+      tellSessions('notifications/resources/updated', uri);
       modern?.notify.resourceUpdated(uri);
     },
   };

@@ -22,27 +22,57 @@ function module(text: string): string {
   return path;
 }
 
-test.for<readonly [string[], RegExp]>([
-  [['serve', '--max-connection', '3'], /unknown option '--max-connection'[\s\S]*--max-connections/],
-  [['serve', '--max-connections', '0'], /--max-connections must be at least 1\. Got 0\./],
-  [['serve', '--port', '70000'], /--port must be at most 65535\. Got 70000\./],
-  [['serve', '--transport', 'stdio', '--port', '8000'], /--port has no effect with --transport stdio\./],
-  [['serve', '--transport', 'stdio'], /--transport stdio is not available yet\./],
-  [['serve', '--upstream', 'http://127.0.0.1:9'], /--upstream .* is not available yet/],
-  [['serve', '--', 'npx', 'some-server'], /Serving a command .* is not available yet/],
-  [['serve', './no-such-module.ts'], /Module \.\/no-such-module\.ts could not be loaded/],
-  [['serve', module('export default 42;')], /does not export a server.*Found a default export of type number/],
-  [['serve', module('export const server = 1;')], /does not export a server.*Found no default export/],
-  [['serve', module('export default () => ({});')], /does not export a server/],
-  [['serve', module('export default () => null;')], /does not export a server.*null/],
-  [
-    ['serve', module('export default () => { throw new Error("no database"); };')],
-    /failed to create its server: no database/,
-  ],
-  [['serve', module('this is no JavaScript')], /could not be loaded/],
-  [['serve', 'a', 'b'], /too many arguments/],
-  [['sail'], /unknown command 'sail'/],
-])('berth %j is a usage error', ([args, says]) => {
+interface Row {
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly says: RegExp;
+}
+
+/** A module file with this text, as the source. */
+const serving = (what: string, text: string, says: RegExp): Row => ({ what, args: ['serve', module(text)], says });
+
+test.for<Row>([
+  { what: 'an unknown flag', args: ['serve', '--max-connection', '3'], says: /unknown option[\s\S]*--max-connections/ },
+  {
+    what: 'a cap of 0',
+    args: ['serve', '--max-connections', '0'],
+    says: /--max-connections must be at least 1\. Got 0\./,
+  },
+  { what: 'port 70000', args: ['serve', '--port', '70000'], says: /--port must be at most 65535\. Got 70000\./ },
+  {
+    what: 'a flag that the transport ignores',
+    args: ['serve', '--transport', 'stdio', '--port', '8000'],
+    says: /--port has no effect with --transport stdio\./,
+  },
+  {
+    what: 'a later transport',
+    args: ['serve', '--transport', 'stdio'],
+    says: /--transport stdio is not available yet\./,
+  },
+  {
+    what: 'an upstream',
+    args: ['serve', '--upstream', 'http://127.0.0.1:9'],
+    says: /--upstream .* is not available yet/,
+  },
+  { what: 'a command', args: ['serve', '--', 'npx', 'some-server'], says: /Serving a command .* is not available yet/ },
+  { what: 'a module that is not there', args: ['serve', './no.ts'], says: /Module \.\/no\.ts could not be loaded/ },
+  { what: 'two sources', args: ['serve', 'a', 'b'], says: /too many arguments/ },
+  { what: 'an unknown command', args: ['sail'], says: /unknown command 'sail'/ },
+  serving(
+    'a module that exports a number',
+    'export default 42;',
+    /does not export a server.*a default export of type number/,
+  ),
+  serving('a module without default export', 'export const server = 1;', /does not export a server.*no default export/),
+  serving('a factory of something else', 'export default () => ({});', /does not export a server/),
+  serving('a factory of null', 'export default () => null;', /does not export a server.*null/),
+  serving(
+    'a factory that throws',
+    'export default () => { throw new Error("no database"); };',
+    /create its server: no database/,
+  ),
+  serving('a module that is no JavaScript', 'this is no JavaScript', /could not be loaded/),
+])('$what is a usage error: exit 2, and nothing on stdout', ({ args, says }) => {
   const { status, stdout, stderr } = berth(...args);
   expect(stderr).toMatch(says);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

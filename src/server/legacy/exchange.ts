@@ -3,7 +3,7 @@ import { answerEmpty, answerError } from '../answers.ts';
 import type { EventStream } from '../event-stream.ts';
 import type { JsonRpcMessage, JsonRpcResponse, RequestId } from '../json-rpc.ts';
 import type { EventLog, Position } from './event-log.ts';
-import { RESUME_AFTER_MS, replay } from './session-streams.ts';
+import { RESUME_AFTER_MS, replay } from './replay.ts';
 
 /** How long an answer may take before its POST becomes a stream: proxies and clients want to see that it is alive. */
 const STREAM_AFTER_MS = 2_000;

@@ -1,14 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { EventStream } from '../event-stream.ts';
-import { type EventLog, eventId, type Position } from './event-log.ts';
+import type { EventLog, Position } from './event-log.ts';
 import type { Exchange } from './exchange.ts';
+import { RESUME_AFTER_MS, replay } from './replay.ts';
 
 /** The stream that belongs to no request; the others are numbered from 1. */
 const STANDALONE = 0;
 /** A replaced stream's client has a newer one: it need not hurry back. */
 const REPLACED_RETRY_MS = 30_000;
-/** How soon a client that lost a stream comes back for the rest of it. */
-export const RESUME_AFTER_MS = 1_000;
 
 export interface SessionStreamsOptions {
   readonly log: EventLog;
@@ -88,9 +87,4 @@ export class SessionStreams {
     replay(stream, position);
     stream.end();
   }
-}
-
-/** Sends again what a reader missed, under the ids it had. */
-export function replay(stream: EventStream, { missed }: Position): void {
-  for (const event of missed) stream.message(event.data, eventId(event.stream, event.sequence));
 }

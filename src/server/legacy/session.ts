@@ -14,6 +14,7 @@ import {
 } from '../json-rpc.ts';
 import { watchHandlers } from '../watch-handlers.ts';
 import { type Call, Calls } from './calls.ts';
+import { ClientSetup } from './client-setup.ts';
 import { EventLog } from './event-log.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
 import type { SessionRecord } from './session-record.ts';
@@ -29,8 +30,6 @@ export interface SessionObserver {
   ended(session: Session, reason: EndReason): void;
   failed(session: Session, error: unknown): void;
 }
-
-type Capabilities = Readonly<Record<string, { readonly listChanged?: boolean } | undefined>>;
 
 export interface SessionOptions {
   readonly record: SessionRecord;
@@ -51,10 +50,10 @@ export class Session implements ExchangeHost, Outbound {
   readonly #transport: SessionTransport;
   readonly #calls: Calls;
   readonly #onEnd: ((reason: EndReason) => void)[] = [];
+  readonly #setup: ClientSetup;
   readonly #streams: SessionStreams;
   readonly #exchanges = new Set<Exchange>();
   #server: AnyMcpServer | undefined;
-  #capabilities: Capabilities = {};
   #holds = 0;
   #ended: EndReason | undefined;
 
@@ -63,6 +62,7 @@ export class Session implements ExchangeHost, Outbound {
     this.record = options.record;
     this.log = new EventLog(options.maxEventLog);
     this.openedAt = options.clock();
+    this.#setup = new ClientSetup(options.record);
     this.#transport = new SessionTransport(options.record.id, this);
     this.#calls = new Calls((call) => this.#callOver(call));
     this.#streams = new SessionStreams({
@@ -78,11 +78,6 @@ export class Session implements ExchangeHost, Outbound {
 
   get requestsInFlight(): number {
     return this.#calls.size;
-  }
-
-  /** Whether nothing holds it in use: no stream, and no call but pings. */
-  get quiet(): boolean {
-    return this.#holds === 0;
   }
 
   get primes(): boolean {
@@ -162,14 +157,10 @@ export class Session implements ExchangeHost, Outbound {
     this.#streams.sendAway(retry);
   }
 
-  /** Tells the client of a change, if the server said that it would and, for a resource, the client asked for it. */
-  notify(method: string, params?: { readonly uri: string }): void {
-    const [, area, event] = method.split('/') as [string, string, string];
-    const wanted =
-      params === undefined
-        ? event === 'list_changed' && this.#capabilities[area]?.listChanged === true
-        : this.record.subscriptions.includes(params.uri);
-    if (wanted) void this.send({ jsonrpc: '2.0', method, ...(params && { params: { ...params } }) }, undefined);
+  /** Tells the client of a change, if it wants to know. */
+  notify(method: string, uri?: string): void {
+    if (!this.#setup.wants(method, uri)) return;
+    void this.send({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) }, undefined);
   }
 
   send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined {
@@ -244,27 +235,13 @@ export class Session implements ExchangeHost, Outbound {
     const call = this.#calls.get(message.id);
     if (call === undefined) return undefined;
     const failed = 'error' in message;
-    if (!failed) this.#remember(call.request, message.result);
+    if (!failed) this.#setup.remember(call.request, message.result);
     // A session that did not come about has no id to tell.
     if (failed && call.request.method === 'initialize') call.exchange.headers = {};
     const written = call.exchange.respond(message.id, message);
     this.#calls.answered(message.id);
     if (failed && call.request.method === 'initialize') this.end('failed');
     return written;
-  }
-
-  /** Keeps in the record what the client set up, so that it can be set up again elsewhere. */
-  #remember({ method, params }: JsonRpcRequest, result: Readonly<Record<string, unknown>>): void {
-    if (method === 'initialize') {
-      this.record.protocolVersion = String(result['protocolVersion']);
-      this.#capabilities = (result['capabilities'] ?? {}) as Capabilities;
-    } else if (method === 'logging/setLevel') {
-      this.record.logLevel = String(params?.['level']);
-    } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
-      const uri = String(params?.['uri']);
-      const others = this.record.subscriptions.filter((other) => other !== uri);
-      this.record.subscriptions = method === 'resources/subscribe' ? [...others, uri] : others;
-    }
   }
 
   #startCall(request: JsonRpcRequest, exchange: Exchange): void {

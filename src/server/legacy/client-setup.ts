@@ -1,0 +1,36 @@
+import type { JsonRpcRequest } from '../json-rpc.ts';
+import type { SessionRecord } from './session-record.ts';
+
+type Capabilities = Readonly<Record<string, { readonly listChanged?: boolean } | undefined>>;
+
+/** What client and server agreed on and what the client asked for since, kept in the record so that it can be set up again. */
+export class ClientSetup {
+  readonly #record: SessionRecord;
+  #capabilities: Capabilities = {};
+
+  constructor(record: SessionRecord) {
+    this.#record = record;
+  }
+
+  /** Takes note of a request that was answered with success. */
+  remember({ method, params }: JsonRpcRequest, result: Readonly<Record<string, unknown>>): void {
+    const record = this.#record;
+    if (method === 'initialize') {
+      record.protocolVersion = String(result['protocolVersion']);
+      this.#capabilities = (result['capabilities'] ?? {}) as Capabilities;
+    } else if (method === 'logging/setLevel') {
+      record.logLevel = String(params?.['level']);
+    } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
+      const uri = String(params?.['uri']);
+      const others = record.subscriptions.filter((other) => other !== uri);
+      record.subscriptions = method === 'resources/subscribe' ? [...others, uri] : others;
+    }
+  }
+
+  /** Whether the client is to be told: the server said that it would, and a resource's client asked for it. */
+  wants(method: string, uri: string | undefined): boolean {
+    if (uri !== undefined) return this.#record.subscriptions.includes(uri);
+    const [, area = '', event] = method.split('/');
+    return event === 'list_changed' && this.#capabilities[area]?.listChanged === true;
+  }
+}
