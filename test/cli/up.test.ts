@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { synthesize } from '../../charts/synthesize.ts';
+import { loadValues } from '../../src/values/load.ts';
+import { eventually } from '../server/running.ts';
+import { initialize, openSession, post } from '../server/wire.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+const VALUES = `
+name: pier
+image: { repository: localhost/pier, tag: '1' }
+replicas: 3
+server:
+  maxConnections: 2
+  env: [{ name: PIER_COLOUR, value: green }]
+`;
+
+function folderWith(values: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-up-'));
+  writeFileSync(join(folder, 'values.yaml'), values);
+  return folder;
+}
+
+function up(cwd: string, ...args: string[]) {
+  const child = spawn(process.execPath, [main, 'up', '--port', '0', '--admin-port', '0', ...args], { cwd });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const said = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => (said.out += chunk));
+  child.stderr.on('data', (chunk) => (said.err += chunk));
+  return { child, said, exit: once(child, 'exit').then(([code]) => code as number) };
+}
+
+test('up writes what synth would, serves what it describes, and says how to connect', async () => {
+  const folder = folderWith(VALUES);
+  const { child, said, exit } = up(folder);
+  const [, url = ''] = await eventually(
+    () => /at (http:\S+\/mcp), 2 connections/.exec(said.out) ?? [],
+    ({ length }) => length > 0,
+  );
+  const expected = synthesize(loadValues({ files: [join(folder, 'values.yaml')] }));
+  expect(readFileSync(join(folder, 'dist', expected.fileName), 'utf8')).toBe(expected.yaml);
+  expect(said.out).toContain('Wrote dist/pier.k8s.yaml: ');
+  expect(said.out).toContain(`inspector --cli ${url}`);
+  expect(said.out).toContain('3 pods; here runs one worker');
+  expect(said.out).toContain('Connections held: 0 of 2');
+  await openSession(url);
+  await openSession(url);
+  expect((await post(url, initialize())).status).toBe(503);
+  child.kill('SIGINT');
+  expect(await exit).toBe(0);
+  expect(said.err).toBe('');
+});
+
+test('up with bad values writes nothing and serves nothing', async () => {
+  const folder = folderWith(`${VALUES}\nreplicaz: 2\n`);
+  const { said, exit } = up(folder);
+  expect(await exit).toBe(2);
+  expect(said.err).toContain('replicaz is not known. Did you mean replicas?');
+  expect(said.out).toBe('');
+  expect(existsSync(join(folder, 'dist'))).toBe(false);
+});
+
+test('up serves a module of this machine in place of the one in the image', async () => {
+  const folder = folderWith(`${VALUES}  source: /app/server.js\n`);
+  const legacy = fileURLToPath(new URL('../../examples/legacy/server.ts', import.meta.url));
+  const { said, exit } = up(folder);
+  expect(await exit).toBe(2);
+  expect(said.err).toContain('Module /app/server.js could not be loaded');
+  const second = up(folder, legacy);
+  await eventually(
+    () => second.said.out,
+    (out) => out.includes('Connections held'),
+  );
+});
