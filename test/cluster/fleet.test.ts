@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from 'vitest';
 import { kubectl } from './command.ts';
 import { optionsFor, type Route } from './dial.ts';
@@ -17,6 +18,14 @@ const MCP_PORT = 8000;
 /** A tool of the bundled example server, and what it answers. */
 const ADD = { name: 'add', arguments: { a: 19, b: 23 } } as const;
 const SUM = [{ type: 'text', text: '42' }];
+
+const LOOK_AROUND = `
+  const { existsSync, writeFileSync } = require('node:fs');
+  let write = 'done';
+  try { writeFileSync('/tmp/x', ''); } catch (error) { write = error.code; }
+  const npm = existsSync('/usr/local/lib/node_modules') || existsSync('/usr/local/bin/npm');
+  console.log(JSON.stringify({ user: process.getuid(), npm, modules: existsSync('/app/node_modules'), write }));
+`;
 
 let fleet: FleetUnderTest;
 
@@ -75,6 +84,14 @@ describe('a fleet from what cdk8s synth wrote', () => {
     expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBe(
       DRAIN.delay + DRAIN.window + DRAIN.longestCall + 5,
     );
+  });
+
+  test('runs an image whose own health check holds, without root, npm or a file system that it can write', async () => {
+    const dockerfile = await readFile('Dockerfile', 'utf8');
+    const [, check] = /^HEALTHCHECK .*CMD (\[.*\])$/m.exec(dockerfile) ?? [];
+    await fleet.kubectl('exec', `deployment/${fleet.name}`, '--', ...(JSON.parse(check ?? '[]') as string[]));
+    const { stdout } = await fleet.kubectl('exec', `deployment/${fleet.name}`, '--', 'node', '-e', LOOK_AROUND);
+    expect(JSON.parse(stdout)).toEqual({ user: 1000, npm: false, modules: false, write: 'EROFS' });
   });
 
   test('answers a legacy client through the Service', async () => {
