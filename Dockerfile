@@ -6,16 +6,17 @@
 #
 #   buildah bud --format docker --build-arg BUNDLE=prebuilt --build-arg BASE=localhost/node:24 -t localhost/berth:dev .
 #
-# (`--format docker`, since the OCI format has no HEALTHCHECK.)
+# (`--format docker`, since the OCI format has no HEALTHCHECK. Buildah 1.28 overlooks stages that only a default names:
+# to build everything with it, say `--build-arg BUNDLE=built --build-arg BASE=slim`.)
 
-# Runs the server. It needs a `node` in its PATH and nothing more: no shell, no npm.
-ARG BASE=docker.io/library/node:24.21.0-slim
-# Builds the bundle, and leaves with it.
-ARG BUILDER=docker.io/library/node:24.21.0-slim
+# Node, with npm, to build with.
+ARG NODE=docker.io/library/node:24.21.0-slim
+# What the server runs on: `slim`, made here of the one above, or an image with a `node` in its PATH; no shell is needed.
+ARG BASE=slim
 # Where the bundle comes from: `built` here, or `prebuilt` in build/image.
 ARG BUNDLE=built
 
-FROM ${BUILDER} AS built
+FROM ${NODE} AS built
 WORKDIR /source
 # The dependencies first: they change less often than the sources, and their layer is kept.
 COPY package.json package-lock.json ./
@@ -27,6 +28,15 @@ FROM scratch AS prebuilt
 COPY build/image /bundle
 
 FROM ${BUNDLE} AS bundle
+
+FROM ${NODE} AS trimmed
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
+    /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
+
+# What a layer removes is still in the layers below; copied into an empty image it is gone.
+FROM scratch AS slim
+COPY --from=trimmed / /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 FROM ${BASE}
 # Copied only, so that the base needs no shell.
