@@ -11,9 +11,9 @@ export interface DrainOptions {
   /** Milliseconds that calls in flight get. */
   readonly longestCall: number;
   readonly sessions: Iterable<Session> & { readonly size: number };
-  readonly listens: { readonly listens: number; endListens(pause: () => Promise<void>): Promise<void> } | undefined;
+  readonly listens: { endListens(pause: () => Promise<void>): Promise<void> } | undefined;
   readonly openStreams: () => number;
-  readonly requestsInFlight: () => number;
+  readonly callsInFlight: () => number;
 }
 
 /** What a drain did, for the log and the exit code. */
@@ -31,16 +31,16 @@ const POLL_MS = 50;
  * pace, let calls finish. `hurry` cuts it short.
  */
 export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<DrainReport> {
-  const { lifecycle, drainDelay, drainWindow, longestCall, sessions, requestsInFlight } = options;
+  const { lifecycle, drainDelay, drainWindow, longestCall, sessions, callsInFlight } = options;
   const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal: hurry }).catch(() => {});
   lifecycle.phase = 'leaving';
   await pause(drainDelay);
   lifecycle.phase = 'closing';
-  const callsAtClosing = requestsInFlight();
+  const callsAtClosing = callsInFlight();
   await closeStreams(options, drainWindow, pause);
   const deadline = performance.now() + longestCall;
-  while (requestsInFlight() > 0 && performance.now() < deadline && !hurry.aborted) await pause(POLL_MS);
-  const callsCut = requestsInFlight();
+  while (callsInFlight() > 0 && performance.now() < deadline && !hurry.aborted) await pause(POLL_MS);
+  const callsCut = callsInFlight();
   const sessionsClosed = sessions.size;
   for (const session of sessions) session.end('drained');
   return { sessionsClosed, callsFinished: Math.max(0, callsAtClosing - callsCut), callsCut };

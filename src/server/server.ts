@@ -126,7 +126,8 @@ export async function startServer(config: ServeConfig, source: Source, log: Log)
           sessions,
           listens: modern,
           openStreams: () => streams.count('standalone') + streams.count('listen'),
-          requestsInFlight: () => metrics.requestsInFlight,
+          // A listener is a request as well, but it ends with its stream.
+          callsInFlight: () => metrics.requestsInFlight - (modern?.listens ?? 0),
         },
         hurry,
       );
