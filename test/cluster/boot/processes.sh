@@ -9,6 +9,8 @@ start() { # name, command…
   # A session of its own: Ctrl-C at a terminal must leave the order of ending to `down`.
   (exec setsid nsenter --net="/run/netns/$netns" "$@" >"$home/logs/$name.log" 2>&1 </dev/null) &
   echo $! >"$home/run/$name.pid"
+  # Else bash reports on the terminal how each one ended.
+  disown
 }
 
 stop() { # name
@@ -43,9 +45,10 @@ restart() { # component
 }
 
 wait_for() { # what, seconds, command…
-  local what=$1 seconds=$2; shift 2
-  for ((i = 0; i < seconds * 5; i++)); do "$@" >/dev/null 2>&1 && return; sleep 0.2; done
-  die "$what did not come up in $seconds s; see $home/logs"
+  local what=$1 end=$((SECONDS + $2)); shift 2
+  # By the clock: some of the commands wait for ten seconds themselves.
+  while ((SECONDS < end)); do "$@" >/dev/null 2>&1 && return; sleep 0.2; done
+  die "$what did not come up in time; see $home/logs"
 }
 
 # A container lives under its shim, not under containerd, and so outlives a containerd that was killed.
