@@ -15,9 +15,15 @@ export interface RunServerOptions {
 export async function runServer({ config, source, log, started, stopping }: RunServerOptions): Promise<0 | 1> {
   // A promise that one session's handler forgot must not take down all the others.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'Module left a rejected promise'));
-  const server = await startServer(config, source, log);
+  // From here on, since process 1 of a container gets no signal that it does not listen to.
+  const signalled = firstSignal();
+  const server = await Promise.race([startServer(config, source, log), signalled.then(() => undefined)]);
+  if (server === undefined) {
+    log.info('Stopped before the server had started');
+    return 0;
+  }
   started?.(server);
-  const signal = await firstSignal();
+  const signal = await signalled;
   log.info({ signal: signal.name }, 'Received signal');
   stopping?.();
   const { callsCut } = await server.stop(signal.second);

@@ -35,7 +35,7 @@ export const serveConfigSchema = z.strictObject({
     .describe('requests in flight of one session; then 429'),
   maxBody: size('1KiB', '256MiB').prefault('4MiB').describe('bytes of one request body; then 413'),
   bodyTimeout: duration('100ms', '10m').prefault('10s').describe('time for a whole request to arrive; then 408'),
-  maxStreamBuffer: size('16KiB', '256MiB').prefault('1MiB').describe('unread bytes per stream before it is cut'),
+  maxStreamBuffer: size('128KiB', '256MiB').prefault('1MiB').describe('unread bytes per stream before it is cut'),
   drainDelay: duration('0s', '10m').prefault('5s').describe('time to go on serving after SIGTERM'),
   drainWindow: duration('0s', '1h').prefault('15s').describe('time over which open streams are closed'),
   longestCall: duration('0s', '24h').prefault('60s').describe('time that calls in flight get to finish'),

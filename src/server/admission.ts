@@ -44,11 +44,14 @@ export class Admission {
   admitRequest(gone: AbortSignal): Admitted | Promise<Admitted> {
     const now = this.admitSession();
     if ('release' in now || now.refused !== 'capacity') return now;
-    const { gate } = this.#options;
+    const { gate, lifecycle } = this.#options;
     if (gate.waiting >= gate.limit) return now;
-    return gate
-      .enter(AbortSignal.any([gone, AbortSignal.timeout(PATIENCE_MS)]))
-      .then((release) => (release === undefined ? now : { release }));
+    return gate.enter(AbortSignal.any([gone, AbortSignal.timeout(PATIENCE_MS)])).then((release) => {
+      if (release === undefined) return now;
+      if (lifecycle.takesNewWork) return { release };
+      release();
+      return { refused: 'draining' };
+    });
   }
 
   /** Counts a short modern request in the exported mean until the answered function is called. */

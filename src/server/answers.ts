@@ -1,23 +1,48 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { RequestId } from './json-rpc.ts';
 
+/** A reader that takes nothing for so long is gone, whatever its socket says. */
+export const STALL_MS = 30_000;
+/** What a kernel's socket buffer takes at once on any system; a longer answer may have to wait for its reader. */
+const BUFFERED_BYTES = 16 * 1024;
+
+/**
+ * Answers with JSON text. The promise, if there is one, ends when the client has taken a long answer, or is gone: until
+ * then the answer costs memory.
+ */
+export function answerText(
+  res: ServerResponse,
+  status: number,
+  text: string,
+  headers?: OutgoingHttpHeaders,
+): Promise<void> | undefined {
+  if (res.headersSent || res.destroyed) return undefined;
+  const length = Buffer.byteLength(text);
+  res.writeHead(status, { ...headers, 'content-type': 'application/json', 'content-length': length });
+  if (length <= BUFFERED_BYTES) {
+    res.end(text);
+    return undefined;
+  }
+  // Node ends the socket when this passes without a byte moved.
+  res.setTimeout(STALL_MS);
+  res.end(text);
+  return new Promise((resolve) => res.once('close', resolve));
+}
+
 /** Answers with a JSON body; does nothing when the client has gone or was answered already. */
 export function answerJson(res: ServerResponse, status: number, body: unknown, headers?: OutgoingHttpHeaders): void {
-  if (res.headersSent || res.destroyed) return;
-  const text = JSON.stringify(body);
-  res.writeHead(status, { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  res.end(text);
+  void answerText(res, status, JSON.stringify(body), headers);
 }
 
 /** Answers with a JSON-RPC error, as the MCP endpoint does for whatever it can not serve. */
 export function answerError(
   res: ServerResponse,
   status: number,
-  error: { readonly code: number; readonly message: string; readonly data?: unknown },
+  { code, message, data }: { readonly code: number; readonly message: string; readonly data?: unknown },
   id: RequestId | null = null,
   headers?: OutgoingHttpHeaders,
 ): void {
-  answerJson(res, status, { jsonrpc: '2.0', error, id }, headers);
+  answerJson(res, status, { jsonrpc: '2.0', error: { code, message, data }, id }, headers);
 }
 
 /** Answers without a body. */

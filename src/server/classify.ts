@@ -22,7 +22,8 @@ const MAX_BATCH = 100;
 /** Whether the headers alone say that this is modern traffic; a client that knows `Mcp-Method` may still speak legacy. */
 export function headersAreModern(req: IncomingMessage): boolean {
   const version = req.headers['mcp-protocol-version'];
-  return typeof version === 'string' ? version >= FIRST_MODERN_VERSION : req.headers['mcp-method'] !== undefined;
+  if (typeof version === 'string') return /^\d{4}-\d\d-\d\d$/.test(version) && version >= FIRST_MODERN_VERSION;
+  return req.headers['mcp-method'] !== undefined;
 }
 
 /** Tells the eras apart, per request, by body and headers; synchronous, so that a slot can be taken with it. */
@@ -64,6 +65,10 @@ export function classify(req: IncomingMessage, text: string): Classified {
       method: 'method' in message ? message.method : undefined,
       isRequest: isRequest(message),
     };
+  }
+  // The modern era's handler gives the answers of that era; what shows no sign of it is simply not a message.
+  if (!headersAreModern(req) && !messages.some((message) => isMessage(message) && isClaim(message))) {
+    return invalid(ErrorCode.invalidRequest, outcome.message, idOf(body));
   }
   return { kind: 'modern', body, method: undefined, isRequest: false };
 }

@@ -33,9 +33,9 @@ const POLL_MS = 50;
 export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<DrainReport> {
   const { lifecycle, drainDelay, drainWindow, longestCall, sessions, callsInFlight } = options;
   const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal: hurry }).catch(() => {});
-  lifecycle.phase = 'leaving';
+  lifecycle.enter('leaving');
   await pause(drainDelay);
-  lifecycle.phase = 'closing';
+  lifecycle.enter('closing');
   const callsAtClosing = callsInFlight();
   await closeStreams(options, drainWindow, pause);
   const deadline = performance.now() + longestCall;
@@ -57,8 +57,7 @@ async function closeStreams(
   const step = () => pause(window / streams);
   for (const session of sessions) {
     if (!session.listening) continue;
-    // Each client comes back at a time of its own within the next seconds.
-    session.sendAway(500 + Math.random() * 2_500);
+    session.sendAway();
     await step();
   }
   await listens?.endListens(step);

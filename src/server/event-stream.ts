@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { STALL_MS } from './answers.ts';
 
 export type StreamKind = 'standalone' | 'request' | 'listen';
 
@@ -23,8 +24,8 @@ export class EventStream {
   readonly kind: StreamKind;
   readonly #res: ServerResponse;
   readonly #maxBuffer: number;
-  #lastBacklog = 0;
   #closed = false;
+  #catchingUp: Promise<void> | undefined;
 
   constructor(res: ServerResponse, options: EventStreamOptions) {
     this.kind = options.kind;
@@ -42,6 +43,8 @@ export class EventStream {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
     });
+    // Node ends the socket when this passes without a byte moved; keep-alives move some where a reader reads.
+    res.setTimeout(STALL_MS);
     // A proxy or client that waits for the first byte must not wait for the first event.
     res.flushHeaders();
   }
@@ -67,27 +70,33 @@ export class EventStream {
     this.raw(`retry: ${Math.round(milliseconds)}\n\n`);
   }
 
-  /** Keeps idle proxies from closing the stream, and cuts a reader that took nothing since the last two calls. */
+  /** Keeps idle proxies from closing the stream. */
   keepAlive(): void {
-    const backlog = this.#res.writableLength;
-    if (backlog > 0 && backlog >= this.#lastBacklog && this.#lastBacklog > 0) this.cut();
-    this.#lastBacklog = backlog;
-    if (backlog === 0) this.raw(': keepalive\n\n');
+    if (this.#res.writableLength === 0) this.raw(': keepalive\n\n');
   }
 
   /** Writes a frame, or bytes of frames, as they are. */
   raw(frame: string | Uint8Array): Promise<void> | undefined {
     if (this.#closed || this.#res.writableEnded) return undefined;
-    if (this.#res.writableLength > this.#maxBuffer) {
+    if (this.#unread(this.#maxBuffer)) {
       this.cut();
       return undefined;
     }
     this.#res.write(frame);
-    return this.#res.writableLength > this.#maxBuffer / 2 ? this.#caughtUp() : undefined;
+    // Below its high-water mark Node would never say that the reader has caught up.
+    const tolerated = Math.max(this.#maxBuffer / 2, this.#res.writableHighWaterMark);
+    return this.#unread(tolerated) ? this.#caughtUp() : undefined;
   }
 
   end(): void {
     if (!this.#closed) this.#res.end();
+  }
+
+  /** Ends it for a reader that has another stream now: one that left bytes unread is not waited for. */
+  leave(retry?: number): void {
+    if (this.#res.writableLength > 0) return this.cut();
+    if (retry !== undefined) this.retry(retry);
+    this.end();
   }
 
   /** Ends the socket without waiting for a reader that does not read. */
@@ -95,13 +104,23 @@ export class EventStream {
     this.#res.destroy();
   }
 
+  /** Whether more than so many bytes wait for the reader. */
+  #unread(bytes: number): boolean {
+    if (this.#res.writableLength <= bytes) return false;
+    // Node holds what is written in one turn back until its end; that is no fault of the reader's.
+    this.#res.socket?.uncork();
+    return this.#res.writableLength > bytes;
+  }
+
   #caughtUp(): Promise<void> {
-    return new Promise((resolve) => {
+    this.#catchingUp ??= new Promise((resolve) => {
       const done = () => {
         this.#res.off('drain', done).off('close', done);
+        this.#catchingUp = undefined;
         resolve();
       };
       this.#res.once('drain', done).once('close', done);
     });
+    return this.#catchingUp;
   }
 }

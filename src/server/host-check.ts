@@ -18,7 +18,7 @@ export function createHostCheck({ allowedHosts, allowedOrigins }: HostCheckOptio
 
   return function checkHost(req: IncomingMessage, res: ServerResponse): boolean {
     const { host, origin } = req.headers;
-    if (host === undefined || !hostAllowed(hostNameOf(host))) {
+    if (!hostAllowed(hostNameOf(host ?? ''))) {
       forbid(res, `Host "${host ?? ''}" is not allowed. Add it to --allowed-hosts to serve it.`);
       return false;
     }

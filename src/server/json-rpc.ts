@@ -56,6 +56,8 @@ export function isMessage(value: unknown): value is JsonRpcMessage {
   if (!isObject(value) || value['jsonrpc'] !== '2.0') return false;
   if ('method' in value) {
     const { method, id, params } = value;
+    // The SDKs take no other keys; what they drop in silence must be told here.
+    if (Object.keys(value).some((key) => !MESSAGE_KEYS.has(key))) return false;
     return typeof method === 'string' && (id === undefined || isId(id)) && (params === undefined || isObject(params));
   }
   if ('result' in value) return isId(value['id']) && isObject(value['result']);
@@ -67,6 +69,8 @@ export function isMessage(value: unknown): value is JsonRpcMessage {
 export function idOf(value: unknown): RequestId | null {
   return isObject(value) && 'method' in value && isId(value['id']) ? value['id'] : null;
 }
+
+const MESSAGE_KEYS = new Set(['jsonrpc', 'id', 'method', 'params']);
 
 const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isSafeInteger(value);
 

@@ -43,10 +43,14 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const shared = sockets > 1 && (await tryListen(first, { host, port, backlog: BACKLOG, reusePort: true }));
   if (!shared) await bind(first, { host, port, backlog: BACKLOG });
   const bound = (first.address() as AddressInfo).port;
-  for (let i = 1; shared && i < sockets; i++) {
-    const server = createServer(options);
-    await bind(server, { host, port: bound, backlog: BACKLOG, reusePort: true });
-    servers.push(server);
+  for (let i = 1; shared && i < sockets; i++) servers.push(createServer(options));
+  try {
+    for (const server of servers.slice(1)) {
+      await bind(server, { host, port: bound, backlog: BACKLOG, reusePort: true });
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
   }
   return {
     port: bound,
@@ -83,14 +87,18 @@ const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, message: 
 
 /** Node calls this for requests that never became one: too slow, too large a header, or not HTTP. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  const { _httpMessage: response } = socket as { readonly _httpMessage?: { readonly headersSent: boolean } };
+  // A second answer in the middle of one would be read as part of it.
+  if (error.code === 'ECONNRESET' || !socket.writable || response?.headersSent === true) {
     socket.destroy();
     return;
   }
   const [status, message] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'Bad request: this is not HTTP/1.1.'];
   const body = JSON.stringify({ jsonrpc: '2.0', error: { code: -32000, message }, id: null });
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json`;
-  socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  // Not left half-open: a client that never closes its side would keep the descriptor.
+  const answer = `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+  socket.end(answer, () => socket.destroy());
 }
 
 async function assertFree(host: string, port: number): Promise<void> {

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from './admission.ts';
 import { answerEmpty, answerError } from './answers.ts';
-import { readBody } from './body.ts';
+import { BodyReader } from './body.ts';
 import { classify, headersAreModern } from './classify.ts';
 import { ErrorCode } from './json-rpc.ts';
 import type { LegacyEndpoint } from './legacy/legacy-endpoint.ts';
+import type { Session } from './legacy/session.ts';
+import type { Log } from './log.ts';
 import type { ModernEndpoint } from './modern/modern-endpoint.ts';
 import type { Refusals } from './refusals.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -15,16 +17,20 @@ export interface McpEndpointOptions {
   readonly modern: ModernEndpoint | undefined;
   readonly admission: Admission;
   readonly refusals: Refusals;
+  readonly sessions: { get(id: string): Session | undefined };
   readonly queue: WorkQueue;
   readonly maxBody: number;
+  readonly log: Log;
 }
 
 /** `/mcp`, both eras on one path: reads a request as far as is needed to know whose it is, and hands it on. */
 export class McpEndpoint {
   readonly #options: McpEndpointOptions;
+  readonly #bodies: BodyReader;
 
   constructor(options: McpEndpointOptions) {
     this.#options = options;
+    this.#bodies = new BodyReader(options.maxBody);
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
@@ -47,28 +53,45 @@ export class McpEndpoint {
   }
 
   #post(req: IncomingMessage, res: ServerResponse): void {
-    const { admission, refusals, queue, maxBody } = this.#options;
+    const { admission, refusals, queue, sessions } = this.#options;
     const problem = contentProblem(req);
     if (problem !== undefined) {
       req.resume();
       return answerError(res, 415, { code: ErrorCode.server, message: problem });
     }
     const modern = headersAreModern(req);
-    const isNew = req.headers['mcp-session-id'] === undefined && !modern;
+    const sessionId = req.headers['mcp-session-id'];
+    const isNew = sessionId === undefined && !modern;
     const closedFor = isNew ? admission.closedFor : undefined;
     if (closedFor !== undefined) {
       req.resume();
       return refusals.refuse(res, closedFor);
     }
-    readBody(req, maxBody, (body) => {
-      if ('tooLarge' in body) {
-        const message = `Payload too large: a request body may have ${maxBody} bytes.`;
+    const session = typeof sessionId === 'string' ? sessions.get(sessionId) : undefined;
+    // From its headers on a request uses its session, which must not end as idle before the request is served.
+    const unpin = session?.pin();
+    if (unpin !== undefined) res.once('close', unpin);
+    this.#bodies.read(req, session === undefined, (body) => {
+      if ('refused' in body) {
+        if (body.refused === 'too-many') return refusals.refuse(res, 'capacity');
+        const message = `Payload too large: a request body may have ${this.#bodies.limit} bytes.`;
         return answerError(res, 413, { code: ErrorCode.server, message });
       }
       queue.push(isNew ? 'opening' : 'call', () => {
-        if (!res.destroyed) this.#dispatch(req, res, body.text);
+        if (!res.destroyed) this.#serve(req, res, body.text);
+        unpin?.();
       });
     });
+  }
+
+  /** What throws here is a fault of ours or of the module's; it must cost this request and nobody else's. */
+  #serve(req: IncomingMessage, res: ServerResponse, text: string): void {
+    try {
+      this.#dispatch(req, res, text);
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'Request failed');
+      answerError(res, 500, { code: ErrorCode.internal, message: 'Internal error' });
+    }
   }
 
   #dispatch(req: IncomingMessage, res: ServerResponse, text: string): void {

@@ -14,21 +14,27 @@ export interface RequestListenerOptions {
 /** Every request on the public listener takes this way: probes, host check, then `/mcp` or `/`. */
 export function createRequestListener(options: RequestListenerOptions): RequestListener {
   const { lifecycle, answerProbe, checkHost, mcp, identity } = options;
+  const unanswered = new Set<ServerResponse>();
+  // Sockets that stay open would send their next request to a pod that is gone.
+  lifecycle.onLeaving(() => {
+    for (const res of unanswered) res.shouldKeepAlive = false;
+  });
   return function handleRequest(req, res) {
     const path = pathOf(req);
-    // Sockets that stay open would send their next request to a pod that is gone.
     if (lifecycle.draining) res.shouldKeepAlive = false;
+    else unanswered.add(res.once('close', () => unanswered.delete(res)));
     if (answerProbe(path, res)) return;
     if (!checkHost(req, res)) return;
     if (path === '/mcp' || path === '/mcp/') return mcp.handle(req, res);
-    if (path === '/' && req.method === 'GET') return answerJson(res, 200, identity);
+    if (path === '/' && (req.method === 'GET' || req.method === 'HEAD')) return answerJson(res, 200, identity);
     answerError(res, 404, { code: -32000, message: `Nothing is served at ${path}. MCP is at /mcp.` });
   };
 }
 
 /** The path of a request's target, without its query. */
 export function pathOf(req: IncomingMessage): string {
-  const target = req.url ?? '/';
+  const { url = '/' } = req;
+  const target = url.startsWith('/') || !URL.canParse(url) ? url : new URL(url).pathname;
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);
 }

@@ -88,7 +88,7 @@ export async function startServer(config: ServeConfig, source: Source, log: Log)
     lifecycle,
     answerProbe,
     checkHost: createHostCheck(config),
-    mcp: new McpEndpoint({ ...config, legacy, modern, admission, refusals, queue: new WorkQueue() }),
+    mcp: new McpEndpoint({ ...config, legacy, modern, admission, refusals, sessions, queue: new WorkQueue(), log }),
     identity: {
       appName: definition.name,
       appVersion: definition.version,
@@ -109,7 +109,7 @@ export async function startServer(config: ServeConfig, source: Source, log: Log)
     throw error;
   }
   const expiry = setInterval(() => sessions.expire(), 1_000).unref();
-  lifecycle.phase = 'serving';
+  lifecycle.enter('serving');
   const { maxConnections } = config;
   log.info({ host: config.host, port: listener.port, adminPort: admin.port, maxConnections }, 'Started server');
 
@@ -126,8 +126,8 @@ export async function startServer(config: ServeConfig, source: Source, log: Log)
           sessions,
           listens: modern,
           openStreams: () => streams.count('standalone') + streams.count('listen'),
-          // A listener is a request as well, but it ends with its stream.
-          callsInFlight: () => metrics.requestsInFlight - (modern?.listens ?? 0),
+          // A session on its way in is a call; a listener is a request as well, but it ends with its stream.
+          callsInFlight: () => metrics.requestsInFlight + sessions.opening - (modern?.listens ?? 0),
         },
         hurry,
       );

@@ -1,10 +1,16 @@
 import type { AnyMcpServer } from '../sources/define-server.ts';
 import type { RequestId } from './json-rpc.ts';
 
-/** Told when the handler of a request starts, and when it has settled, whichever way. */
+/** Told when a handler is looked for, when that of a request starts, and when it has settled, whichever way. */
 export interface HandlerObserver {
+  lookedUp?(): void;
   started(id: RequestId): void;
   settled(id: RequestId): void;
+}
+
+export interface WatchOptions {
+  /** Turns a result that is no JSON into an error, where whoever sends it would never answer. */
+  readonly serializable?: boolean;
 }
 
 type Handler = (request: { readonly id: RequestId }, context: unknown) => unknown;
@@ -20,7 +26,7 @@ interface Dispatcher {
  * request ends, and a slot must not be free before its work is. The lookup is wrapped rather than the handlers, so that
  * those registered later are seen as well.
  */
-export function watchHandlers(server: AnyMcpServer, observer: HandlerObserver): void {
+export function watchHandlers(server: AnyMcpServer, observer: HandlerObserver, options: WatchOptions = {}): void {
   const protocol = ('server' in server ? server.server : server) as unknown as Dispatcher;
   const handlers = protocol._requestHandlers;
   if (!(handlers instanceof Map)) {
@@ -30,18 +36,29 @@ export function watchHandlers(server: AnyMcpServer, observer: HandlerObserver): 
   }
   const find = handlers.get.bind(handlers);
   handlers.get = (method) => {
+    observer.lookedUp?.();
     const handler = find(method) ?? protocol.fallbackRequestHandler;
-    return handler && observed(handler, observer);
+    return handler && observed(handler, observer, options);
   };
 }
 
-function observed(handler: Handler, observer: HandlerObserver): Handler {
+function observed(handler: Handler, observer: HandlerObserver, { serializable = false }: WatchOptions): Handler {
   return async (request, context) => {
     observer.started(request.id);
     try {
-      return await handler(request, context);
+      const result = await handler(request, context);
+      if (serializable) JSON.stringify(result);
+      return result;
+    } catch (error) {
+      throw asError(error);
     } finally {
       observer.settled(request.id);
     }
   };
+}
+
+/** The SDKs read `code` and `message` of what a handler throws, and never answer when there is nothing to read. */
+function asError(thrown: unknown): unknown {
+  const { message } = (thrown ?? {}) as { readonly message?: unknown };
+  return typeof message === 'string' ? thrown : new Error('Internal error');
 }

@@ -42,7 +42,12 @@ export class WorkQueue {
 async function workOff(pieces: readonly (() => void)[], milliseconds: number): Promise<number> {
   const end = performance.now() + milliseconds;
   for (const [index, work] of pieces.entries()) {
-    work();
+    try {
+      work();
+    } catch (error) {
+      // Whoever pushed it has lost its chance; the queue goes on for all others.
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
     // The handlers that this started go on in microtasks: let them, so that their time is counted too.
     await null;
     if (performance.now() >= end) return pieces.length - index - 1;

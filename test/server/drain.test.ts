@@ -143,3 +143,28 @@ test('a keep-alive socket in use learns to close before the end', async () => {
   expect(await ask()).toBe('close');
   agent.destroy();
 });
+
+test('a call from before the drain is answered with Connection: close', async () => {
+  const lab = await startLab({ drainDelay: '800ms' });
+  const id = await openSession(lab.url);
+  const call = post(lab.url, toolCall(1, 'wait', { ms: 300 }), inSession(id));
+  await eventually(
+    () => lab.notes.running,
+    (running) => running === 1,
+  );
+  void lab.stop();
+  expect((await call).headers.get('connection')).toBe('close');
+});
+
+test('a session on its way in when the drain begins is answered', async () => {
+  const { McpServer } = await import('@modelcontextprotocol/server');
+  const lab = await startLab({ longestCall: '5s' }, async () => {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return new McpServer({ name: 'slow', version: '1' });
+  });
+  const opening = post(lab.url, initialize());
+  await eventually(lab.counts, ({ active }) => active === 1);
+  const stopped = lab.stop();
+  expect((await opening).status).toBe(200);
+  expect(await stopped).toMatchObject({ sessionsClosed: 1, callsCut: 0 });
+});

@@ -161,7 +161,7 @@ test('an initialize that the server rejects leaves no session', async () => {
 });
 
 test('a reader that does not read costs bounded memory and is cut', async () => {
-  const lab = await startLab({ maxStreamBuffer: '64KiB' });
+  const lab = await startLab({ maxStreamBuffer: '128KiB' });
   const id = await openSession(lab.url);
   const body = JSON.stringify(toolCall(1, 'stream', { count: 40_000, ms: 0, size: 1_000 }));
   const before = process.memoryUsage().rss;

@@ -3,6 +3,9 @@ import type { SessionRecord } from './session-record.ts';
 
 type Capabilities = Readonly<Record<string, { readonly listChanged?: boolean } | undefined>>;
 
+const MAX_SUBSCRIPTIONS = 1_000;
+const MAX_URI_LENGTH = 2_048;
+
 /** What client and server agreed on and what the client asked for since, kept in the record so that it can be set up again. */
 export class ClientSetup {
   readonly #record: SessionRecord;
@@ -25,6 +28,15 @@ export class ClientSetup {
       const others = record.subscriptions.filter((other) => other !== uri);
       record.subscriptions = method === 'resources/subscribe' ? [...others, uri] : others;
     }
+  }
+
+  /** Why a request can not be granted: what it asks for would have to be remembered, and that is bounded. */
+  refusal({ method, params }: JsonRpcRequest): string | undefined {
+    if (method !== 'resources/subscribe') return undefined;
+    if (this.#record.subscriptions.length >= MAX_SUBSCRIPTIONS) {
+      return `Too many subscriptions: a session may have ${MAX_SUBSCRIPTIONS}.`;
+    }
+    return String(params?.['uri']).length > MAX_URI_LENGTH ? `A URI may have ${MAX_URI_LENGTH} characters.` : undefined;
   }
 
   /** Whether the client is to be told: the server said that it would, and a resource's client asked for it. */

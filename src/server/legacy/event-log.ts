@@ -20,7 +20,8 @@ const EVENT_OVERHEAD = 96;
 /** The events of one session, the newest `limit` bytes of them, for replay by `Last-Event-ID`. Holds no other's. */
 export class EventLog {
   readonly #limit: number;
-  #events: LoggedEvent[] = [];
+  /** Trimmed ones are `undefined` until the array is cut. */
+  #events: (LoggedEvent | undefined)[] = [];
   #first = 0;
   #bytes = 0;
   #sequence = 0;
@@ -64,6 +65,7 @@ export class EventLog {
     if (oldest === undefined) return;
     this.#bytes -= sizeOf(oldest);
     this.#trimmedTo = oldest.sequence;
+    this.#events[this.#first] = undefined;
     this.#first++;
     // Shifting an array is linear in its length; cutting half of it now and then is not.
     if (this.#first > 32 && this.#first * 2 > this.#events.length) {

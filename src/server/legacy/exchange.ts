@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { answerEmpty, answerError } from '../answers.ts';
+import { answerEmpty, answerError, answerText } from '../answers.ts';
 import type { EventStream } from '../event-stream.ts';
-import type { JsonRpcMessage, JsonRpcResponse, RequestId } from '../json-rpc.ts';
+import { ErrorCode, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from '../json-rpc.ts';
 import type { EventLog, Position } from './event-log.ts';
 import { RESUME_AFTER_MS, replay } from './replay.ts';
 
@@ -63,12 +63,12 @@ export class Exchange {
 
   /** Answers one request; the promise, if there is one, ends when a slow reader has caught up. */
   respond(id: RequestId, message: JsonRpcResponse): Promise<void> | undefined {
-    if (!this.#pending.delete(id)) return undefined;
-    const data = JSON.stringify(message);
+    if (!this.#pending.has(id)) return undefined;
+    const data = serialize(id, message);
+    this.#pending.delete(id);
     if (this.#number === undefined) this.#answers.push(data);
     const written = this.#number === undefined ? undefined : this.#emit(this.#number, data);
-    if (this.#pending.size === 0) this.#finish();
-    return written;
+    return this.#pending.size === 0 ? (this.#finish() ?? written) : written;
   }
 
   /** Sends what belongs to one of its requests: progress, a log message, a request to the client. */
@@ -83,42 +83,42 @@ export class Exchange {
 
   /** Lets go of the reader, who comes back with `Last-Event-ID` for the rest (SEP-1699). */
   closeStream(): void {
+    if (this.#pending.size === 0) return;
     this.#becomeStream();
     this.#stream?.end();
   }
 
   /** Serves a reader that came back: what it missed, then what is still to come. */
   resume(res: ServerResponse, position: Position): void {
-    this.#stream?.end();
+    this.#stream?.leave();
     replay(this.#open(res), position);
   }
 
   /** Ends everything with an error, where an answer is still possible. */
   abort(status: number, error: { readonly code: number; readonly message: string }): void {
     clearTimeout(this.#timer);
-    const [id] = this.#pending;
+    const ids = [...this.#pending];
     this.#pending.clear();
-    if (this.#res !== undefined) answerError(this.#res, status, error, id ?? null);
+    if (this.#res !== undefined) answerError(this.#res, status, error, ids[0] ?? null);
+    if (this.#number !== undefined) {
+      for (const id of ids) this.#emit(this.#number, JSON.stringify({ jsonrpc: '2.0', id, error }));
+    }
     this.#stream?.end();
     this.#host.finished(this);
   }
 
-  #finish(): void {
+  #finish(): Promise<void> | undefined {
     clearTimeout(this.#timer);
-    if (this.#number !== undefined) this.#stream?.end();
-    else if (this.#res !== undefined && this.#answers.length > 0) this.#answer(this.#res);
-    else if (this.#res !== undefined) answerEmpty(this.#res, 202);
     this.#host.finished(this);
+    if (this.#number !== undefined) this.#stream?.end();
+    else if (this.#res !== undefined && this.#answers.length > 0) return this.#answer(this.#res);
+    else if (this.#res !== undefined) answerEmpty(this.#res, 202);
+    return undefined;
   }
 
-  #answer(res: ServerResponse): void {
+  #answer(res: ServerResponse): Promise<void> | undefined {
     const text = this.#batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] as string);
-    res.writeHead(200, {
-      ...this.headers,
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-    });
-    res.end(text);
+    return answerText(res, 200, text, this.headers);
   }
 
   #becomeStream(): number {
@@ -146,5 +146,15 @@ export class Exchange {
   #emit(number: number, data: string): Promise<void> | undefined {
     const id = this.#host.log.append(number, data);
     return this.#stream?.message(data, id);
+  }
+}
+
+/** A result that is no JSON, such as one with a cycle, must still be answered. */
+function serialize(id: RequestId, message: JsonRpcResponse): string {
+  try {
+    return JSON.stringify(message);
+  } catch {
+    const error = { code: ErrorCode.internal, message: 'The result can not be written as JSON.' };
+    return JSON.stringify({ jsonrpc: '2.0', id, error });
   }
 }

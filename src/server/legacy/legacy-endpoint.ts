@@ -7,6 +7,9 @@ import type { Refusals } from '../refusals.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 
+/** They are kept as long as the session, so that it can be woken with them. */
+const MAX_INITIALIZE = 64 * 1024;
+
 export interface LegacyEndpointOptions {
   readonly sessions: Sessions;
   readonly admission: Admission;
@@ -32,7 +35,8 @@ export class LegacyEndpoint {
     const session = this.#sessionOf(req, res);
     if (session === undefined) return;
     const requests = messages.filter(isRequest);
-    const repeated = requests.find(({ id }) => session.isInFlight(id));
+    const ids = new Set(requests.map(({ id }) => id));
+    const repeated = requests.find(({ id }) => session.isInFlight(id) || (requests.length > 1 && !ids.delete(id)));
     if (repeated !== undefined) {
       const message = `Request id ${JSON.stringify(repeated.id)} is already in flight.`;
       return answerError(res, 400, { code: ErrorCode.invalidRequest, message }, repeated.id);
@@ -76,6 +80,10 @@ export class LegacyEndpoint {
       answerError(res, 400, { code: ErrorCode.invalidRequest, message }, initialize.id);
     if (req.headers['mcp-session-id'] !== undefined) return invalid('initialize does not take a session id.');
     if (messages.length > 1) return invalid('initialize must be sent alone.');
+    if (JSON.stringify(initialize.params ?? {}).length > MAX_INITIALIZE) {
+      const message = `Payload too large: the params of initialize may have ${MAX_INITIALIZE} characters.`;
+      return answerError(res, 413, { code: ErrorCode.server, message }, initialize.id);
+    }
     const { admission, refusals, sessions } = this.#options;
     const admitted = admission.admitSession();
     if ('refused' in admitted) refusals.refuse(res, admitted.refused, initialize.id);

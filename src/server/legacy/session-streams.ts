@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { EventStream } from '../event-stream.ts';
-import type { EventLog, Position } from './event-log.ts';
+import { type EventLog, eventId, type Position } from './event-log.ts';
 import type { Exchange } from './exchange.ts';
 import { RESUME_AFTER_MS, replay } from './replay.ts';
 
@@ -22,6 +22,7 @@ export class SessionStreams {
   readonly #exchanges = new Map<number, Exchange>();
   #last = STANDALONE;
   #standalone: EventStream | undefined;
+  #listened = false;
 
   constructor(options: SessionStreamsOptions) {
     this.#options = options;
@@ -41,7 +42,7 @@ export class SessionStreams {
     if (exchange.number !== undefined) this.#exchanges.delete(exchange.number);
   }
 
-  /** Sends what belongs to no request; without a reader it waits in the log. */
+  /** Sends what belongs to no request; before the first reader it waits in the log. */
   send(data: string): Promise<void> | undefined {
     const id = this.#options.log.append(STANDALONE, data);
     return this.#standalone?.message(data, id);
@@ -60,7 +61,9 @@ export class SessionStreams {
   listen(res: ServerResponse, lastEventId: string | undefined): boolean {
     const position = lastEventId === undefined ? undefined : this.#options.log.find(lastEventId);
     if (position === undefined || position.stream === STANDALONE) {
-      this.#openStandalone(res, position);
+      // The first reader has missed nothing yet: it gets what came before it.
+      const first = this.#listened ? undefined : this.#options.log.find(eventId(STANDALONE, 0));
+      this.#openStandalone(res, position ?? first);
       return true;
     }
     const exchange = this.#exchanges.get(position.stream);
@@ -72,7 +75,8 @@ export class SessionStreams {
   }
 
   #openStandalone(res: ServerResponse, position: Position | undefined): void {
-    this.sendAway(REPLACED_RETRY_MS);
+    this.#listened = true;
+    this.#standalone?.leave(REPLACED_RETRY_MS);
     const stream = this.#options.open(res, 'standalone', () => {
       if (this.#standalone === stream) this.#standalone = undefined;
     });

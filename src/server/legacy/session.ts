@@ -12,14 +12,14 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from '../json-rpc.ts';
-import { watchHandlers } from '../watch-handlers.ts';
 import { type Call, Calls } from './calls.ts';
 import { ClientSetup } from './client-setup.ts';
 import { EventLog } from './event-log.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
+import { ServerObject } from './server-object.ts';
 import type { SessionRecord } from './session-record.ts';
 import { SessionStreams } from './session-streams.ts';
-import { messageContext, type Outbound, SessionTransport } from './session-transport.ts';
+import { type MessageContext, messageContext, type Outbound, SessionTransport } from './session-transport.ts';
 
 /** Whoever keeps the sessions: told when one gets busy, quiet, or ends, and of every call. */
 export interface SessionObserver {
@@ -47,14 +47,13 @@ export class Session implements ExchangeHost, Outbound {
   readonly log: EventLog;
   readonly openedAt: number;
   readonly #options: SessionOptions;
-  readonly #transport: SessionTransport;
+  readonly #object: ServerObject;
   readonly #calls: Calls;
-  readonly #onEnd: ((reason: EndReason) => void)[] = [];
   readonly #setup: ClientSetup;
   readonly #streams: SessionStreams;
   readonly #exchanges = new Set<Exchange>();
-  #server: AnyMcpServer | undefined;
   #holds = 0;
+  #pins = 0;
   #ended: EndReason | undefined;
 
   constructor(options: SessionOptions) {
@@ -63,8 +62,14 @@ export class Session implements ExchangeHost, Outbound {
     this.log = new EventLog(options.maxEventLog);
     this.openedAt = options.clock();
     this.#setup = new ClientSetup(options.record);
-    this.#transport = new SessionTransport(options.record.id, this);
     this.#calls = new Calls((call) => this.#callOver(call));
+    this.#object = new ServerObject({
+      record: options.record,
+      transport: new SessionTransport(options.record.id, this),
+      handlers: this.#calls,
+      create: (session) => options.create(session),
+      failed: (error) => options.observer.failed(this, error),
+    });
     this.#streams = new SessionStreams({
       log: this.log,
       primes: () => this.primes,
@@ -89,6 +94,21 @@ export class Session implements ExchangeHost, Outbound {
     return this.#streams.listening;
   }
 
+  /** Whether a request of it is on its way in. */
+  get pinned(): boolean {
+    return this.#pins > 0;
+  }
+
+  /** Keeps it from being closed as idle while a request arrives; the answered function ends that, once. */
+  pin(): () => void {
+    this.#pins++;
+    let pinned = true;
+    return () => {
+      if (pinned) this.#pins--;
+      pinned = false;
+    };
+  }
+
   isInFlight(id: RequestId): boolean {
     return this.#calls.get(id) !== undefined;
   }
@@ -99,16 +119,7 @@ export class Session implements ExchangeHost, Outbound {
       if (!res.writableFinished) this.end('abandoned');
     });
     try {
-      const server = await this.#options.create({
-        era: 'legacy',
-        id: this.record.id,
-        state: this.record.state,
-        onEnd: (callback) => void this.#onEnd.push(callback),
-      });
-      this.#server = server;
-      watchHandlers(server, this.#calls);
-      // Both SDKs' `connect` take this transport; their types differ in parts that it does not have.
-      await server.connect(this.#transport as never);
+      await this.#object.open();
     } catch (error) {
       this.#options.observer.failed(this, error);
       const message = 'The server could not be started for this session.';
@@ -116,9 +127,7 @@ export class Session implements ExchangeHost, Outbound {
       this.end('failed');
     }
     if (!this.ended) return this.receive([initialize], false, req, res);
-    // It ended while it was being opened: nobody else will close what was made meanwhile.
     answerError(res, 503, { code: ErrorCode.unavailable, message: 'The server is shutting down.' }, initialize.id);
-    await this.#server?.close();
   }
 
   /** Takes the messages of one POST; answers it unless there is nothing to answer (then the caller does). */
@@ -140,8 +149,8 @@ export class Session implements ExchangeHost, Outbound {
       closeStandaloneSSEStream: () => this.#streams.sendAway(),
     });
     for (const message of messages) {
-      if (isRequest(message) && exchange !== undefined) this.#startCall(message, exchange);
-      this.#transport.onmessage?.(message, context);
+      if (isRequest(message) && exchange !== undefined) this.#serve(message, exchange, context);
+      else this.#object.deliver(message, context);
       if (isNotification(message) && message.method === 'notifications/cancelled') this.#cancelled(message.params);
     }
     if (messages.some(isUse)) this.#letGo();
@@ -152,9 +161,9 @@ export class Session implements ExchangeHost, Outbound {
     return this.#streams.listen(res, lastEventId);
   }
 
-  /** Closes the standalone stream; the client comes back after `retry` milliseconds, wherever it is routed then. */
-  sendAway(retry: number): void {
-    this.#streams.sendAway(retry);
+  /** Closes the standalone stream; the client comes back soon, wherever it is routed then. */
+  sendAway(): void {
+    this.#streams.sendAway(awayFor());
   }
 
   /** Tells the client of a change, if it wants to know. */
@@ -187,15 +196,8 @@ export class Session implements ExchangeHost, Outbound {
     const error = { code: ErrorCode.sessionNotFound, message: `Session ended: ${reason}` };
     for (const exchange of [...this.#exchanges]) exchange.abort(reason === 'drained' ? 503 : 404, error);
     this.#calls.dropAll();
-    this.#streams.sendAway();
-    this.#server?.close().catch((cause: unknown) => this.#options.observer.failed(this, cause));
-    for (const callback of this.#onEnd) {
-      try {
-        callback(reason);
-      } catch (cause) {
-        this.#options.observer.failed(this, cause);
-      }
-    }
+    this.#streams.sendAway(reason === 'drained' ? awayFor() : undefined);
+    this.#object.end(reason);
   }
 
   openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: () => void): EventStream {
@@ -238,16 +240,24 @@ export class Session implements ExchangeHost, Outbound {
     if (!failed) this.#setup.remember(call.request, message.result);
     // A session that did not come about has no id to tell.
     if (failed && call.request.method === 'initialize') call.exchange.headers = {};
-    const written = call.exchange.respond(message.id, message);
-    this.#calls.answered(message.id);
+    const { id } = message;
+    const taken = call.exchange.respond(id, message);
+    // A long answer that nobody takes is work in progress: it counts against the session until it is taken.
+    if (taken === undefined) this.#calls.answered(id);
+    else void taken.then(() => this.#calls.answered(id));
     if (failed && call.request.method === 'initialize') this.end('failed');
-    return written;
+    return taken;
   }
 
-  #startCall(request: JsonRpcRequest, exchange: Exchange): void {
+  #serve(request: JsonRpcRequest, exchange: Exchange, context: MessageContext): void {
     if (isUse(request)) this.#hold();
     this.#calls.add(request, exchange, this.#options.clock());
     this.#options.observer.callStarted(request);
+    const refusal = this.#setup.refusal(request);
+    if (refusal === undefined && this.#object.deliver(request, context)) return;
+    // Answered at once it is over by now; otherwise the SDK dropped what it could not read.
+    const message = refusal ?? 'Invalid request: it does not follow the MCP schema.';
+    void this.#respond({ jsonrpc: '2.0', id: request.id, error: { code: ErrorCode.invalidRequest, message } });
   }
 
   #callOver(call: Call): void {
@@ -268,6 +278,9 @@ export class Session implements ExchangeHost, Outbound {
     if (--this.#holds === 0 && !this.ended) this.#options.observer.quiet(this);
   }
 }
+
+/** Milliseconds until a client that is sent away comes back: a time of its own, so that they do not all come at once. */
+const awayFor = () => 500 + Math.random() * 2_500;
 
 /** A ping says that the client lives, not that it uses its session. */
 function isUse(message: JsonRpcMessage): boolean {

@@ -31,15 +31,27 @@ export interface SessionsOptions {
   readonly clock: () => number;
 }
 
+interface Held {
+  readonly session: Session;
+  readonly release: Release;
+  opening: boolean;
+}
+
 /** The sessions of this process: by id, and the quiet ones in the order in which they were last used. */
 export class Sessions implements SessionObserver {
   readonly #options: SessionsOptions;
-  readonly #held = new Map<string, { readonly session: Session; readonly release: Release }>();
+  readonly #held = new Map<string, Held>();
   /** When each quiet session was last used; insertion order is that order, so the first is the longest idle. */
   readonly #quiet = new Map<Session, number>();
+  #opening = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+  }
+
+  /** Sessions whose server object is being made. */
+  get opening(): number {
+    return this.#opening;
   }
 
   get size(): number {
@@ -75,23 +87,36 @@ export class Sessions implements SessionObserver {
       clock,
       create: (context) => definition.create(context),
     });
-    this.#held.set(session.record.id, { session, release });
+    const held: Held = { session, release, opening: true };
+    this.#held.set(session.record.id, held);
+    this.#opening++;
     this.#options.metrics.sessionOpened();
-    void session.open(initialize, req, res);
+    void session.open(initialize, req, res).finally(() => {
+      this.#opening--;
+      held.opening = false;
+      if (session.ended) release();
+    });
   }
 
   /** Whether the longest-idle session may be closed to make room. */
   get evictable(): boolean {
-    const [longest] = this.#quiet;
-    return longest !== undefined && this.#options.clock() - longest[1] >= this.#options.evictAfter;
+    return this.#longestIdle() !== undefined;
   }
 
   /** Closes the longest-idle session if it may be closed; answers whether there is room now. */
   evict(): boolean {
-    if (!this.evictable) return false;
-    const [longest] = this.#quiet.keys();
+    const longest = this.#longestIdle();
     longest?.end('evicted');
     return longest !== undefined;
+  }
+
+  #longestIdle(): Session | undefined {
+    const latest = this.#options.clock() - this.#options.evictAfter;
+    for (const [session, lastUsed] of this.#quiet) {
+      if (lastUsed > latest) return undefined;
+      if (!session.pinned) return session;
+    }
+    return undefined;
   }
 
   /** Closes the sessions that nobody has used for the idle timeout. To be called every second or so. */
@@ -99,7 +124,7 @@ export class Sessions implements SessionObserver {
     const oldest = this.#options.clock() - this.#options.sessionIdleTimeout;
     for (const [session, lastUsed] of this.#quiet) {
       if (lastUsed > oldest) return;
-      session.end('expired');
+      if (!session.pinned) session.end('expired');
     }
   }
 
@@ -123,7 +148,9 @@ export class Sessions implements SessionObserver {
   ended(session: Session, reason: EndReason): void {
     const { id } = session.record;
     this.#quiet.delete(session);
-    this.#held.get(id)?.release();
+    const held = this.#held.get(id);
+    // What is still being made is still being paid for.
+    if (held?.opening === false) held.release();
     this.#held.delete(id);
     const seconds = (this.#options.clock() - session.openedAt) / 1_000;
     this.#options.metrics.sessionClosed(reason, seconds);

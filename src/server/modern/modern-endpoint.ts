@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
-import type { Notifier, ServerDefinition } from '../../sources/define-server.ts';
+import type { AnyMcpServer, Notifier, ServerDefinition, ServerSession } from '../../sources/define-server.ts';
 import type { Source } from '../../sources/source.ts';
 import type { Admission } from '../admission.ts';
+import { answerEmpty, answerText } from '../answers.ts';
 import type { Classified } from '../classify.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
 import { idOf } from '../json-rpc.ts';
@@ -49,6 +50,8 @@ export class ModernEndpoint {
 
   /** Serves one POST; the slot is taken before anything is awaited, and held until handler and answer are both over. */
   async post({ body, method, isRequest }: ModernBody, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    // A notification has no session to change and no answer to give; a server object for it would be made for nothing.
+    if (method !== undefined && !isRequest) return answerEmpty(res, 202);
     const gone = new AbortController();
     res.once('close', () => gone.abort());
     const exchange = new ModernExchange();
@@ -57,7 +60,7 @@ export class ModernEndpoint {
       const answer = this.#options.admission.admitRequest(gone.signal);
       const admitted = answer instanceof Promise ? await answer : answer;
       if ('refused' in admitted) {
-        this.#options.refusals.refuse(res, admitted.refused, idOf(body));
+        if (!gone.signal.aborted) this.#options.refusals.refuse(res, admitted.refused, idOf(body));
         return exchange.answered();
       }
       exchange.onOver(admitted.release);
@@ -66,7 +69,11 @@ export class ModernEndpoint {
     }
     try {
       const url = `http://${req.headers.host ?? 'localhost'}${req.url ?? '/'}`;
-      const request = new Request(url, { method: 'POST', headers: webHeaders(req), signal: gone.signal });
+      const request = new Request(URL.canParse(url) ? url : 'http://localhost/mcp', {
+        method: 'POST',
+        headers: webHeaders(req),
+        signal: gone.signal,
+      });
       this.#exchanges.set(request, exchange);
       if (method === 'subscriptions/listen') await this.#listen(request, body, res);
       else await this.#write(await this.#requests.fetch(request, { parsedBody: body }), 'request', res);
@@ -94,13 +101,13 @@ export class ModernEndpoint {
     return this.#options.createHandler(
       async ({ requestInfo }) => {
         const exchange = requestInfo && this.#exchanges.get(requestInfo);
-        const product = await this.#options.definition.create({
+        const product = await this.#create({
           era: 'modern',
           id: undefined,
           state: {},
-          onEnd: (callback) => exchange?.onOver(() => callback('closed')),
+          onEnd: (callback) => exchange?.onOver(() => this.#attempt(() => callback('closed'))),
         });
-        if (exchange !== undefined) watchHandlers(product, exchange);
+        if (exchange !== undefined) watchHandlers(product, exchange, { serializable: true });
         return product as never;
       },
       {
@@ -113,6 +120,16 @@ export class ModernEndpoint {
         onerror: (error) => this.#options.log.debug({ err: error }, 'Modern request reported an error'),
       },
     );
+  }
+
+  /** The SDK tells only that something failed. */
+  async #create(session: ServerSession): Promise<AnyMcpServer> {
+    try {
+      return await this.#options.definition.create(session);
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'Server object failed');
+      throw error;
+    }
   }
 
   async #listen(request: Request, body: unknown, res: ServerResponse): Promise<void> {
@@ -129,16 +146,22 @@ export class ModernEndpoint {
     if (res.destroyed) return void (await response.body?.cancel());
     if (response.body === null || !response.headers.get('content-type')?.startsWith('text/event-stream')) {
       const headers = Object.fromEntries(response.headers);
-      const text = await response.text();
-      res.writeHead(response.status, { ...headers, 'content-length': Buffer.byteLength(text) });
-      res.end(text);
-      return;
+      if (response.body === null) return answerEmpty(res, response.status, headers);
+      return await answerText(res, response.status, await response.text(), headers);
     }
     const { streams, maxStreamBuffer } = this.#options;
     const stream = new EventStream(res, { kind, maxBuffer: maxStreamBuffer, registry: streams });
     // Read as fast as it is made: what the SDK's stream holds back is not bounded, what ours holds back is.
     for await (const chunk of response.body) void stream.raw(chunk);
     stream.end();
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'Module failed');
+    }
   }
 
   #count(method: string, exchange: ModernExchange): void {
