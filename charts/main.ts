@@ -1,9 +1,11 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { App } from 'cdk8s';
 import { UsageError } from '../src/config/problems.ts';
 import { loadValues } from '../src/values/load.ts';
 import type { ValueSources } from '../src/values/overrides.ts';
-import { FleetChart } from './fleet-chart.ts';
+import { synthesize } from './synthesize.ts';
 
 /** The values that this app was asked for: Helm's flags, the files that BERTH_VALUES names, or ./values.yaml. */
 function sources(): ValueSources {
@@ -27,9 +29,11 @@ function sources(): ValueSources {
 }
 
 try {
-  const app = new App();
-  new FleetChart(app, { values: loadValues(sources()) });
-  app.synth();
+  const { fileName, yaml } = synthesize(loadValues(sources()));
+  // Not App.synth: it leaves text such as 0o755 unquoted, which kubectl would read as a number.
+  const { outdir } = new App();
+  mkdirSync(outdir, { recursive: true });
+  writeFileSync(join(outdir, fileName), yaml);
 } catch (error) {
   const problems = error instanceof UsageError ? error.problems : [error instanceof Error ? error.message : `${error}`];
   for (const problem of problems) process.stderr.write(`error: ${problem}\n`);

@@ -1,16 +1,17 @@
-import { App, Yaml } from 'cdk8s';
+import { App } from 'cdk8s';
 import type { Values } from '../src/values/schema.ts';
 import { FleetChart } from './fleet-chart.ts';
+import { manifestYaml } from './manifest-yaml.ts';
 
-/** The file that `cdk8s synth` writes for a fleet. */
+/** The file that `berth synth` and `cdk8s synth` write for a fleet. */
 export interface Synthesized {
   readonly fileName: string;
   readonly yaml: string;
 }
 
-/** The same bytes that `cdk8s synth` writes for these values, without writing them. */
+/** The bytes of both commands for these values, without writing them. */
 export function synthesize(values: Values): Synthesized {
   const app = new App();
   const chart = new FleetChart(app, { values });
-  return { fileName: `${values.name}${app.outputFileExtension}`, yaml: Yaml.stringify(...chart.toJson()) };
+  return { fileName: `${values.name}${app.outputFileExtension}`, yaml: manifestYaml(chart.toJson()) };
 }

@@ -61,6 +61,14 @@ test('the app that cdk8s runs takes the same files and overrides as berth synth'
   expect(bytes).toContain('replicas: 3');
 });
 
+test('text that kubectl would read as a number is quoted by cdk8s synth too', async () => {
+  const args = ['-f', 'examples/values/minimal.yaml', '--set-json', 'server.env=[{"name":"MODE","value":"0o755"}]'];
+  const app = `node charts/main.ts -f examples/values/minimal.yaml --set-json server.env=[{"name":"MODE","value":"0o755"}]`;
+  const { bytes } = await cdk8sSynth(['--app', app.replaceAll('"', '\\"')]);
+  expect(bytes).toBe(await berthSynth(...args));
+  expect(bytes).toContain('value: "0o755"');
+});
+
 test('-f, --set, --set-string, --set-json and --set-file all reach the objects', async () => {
   const note = join(directory, 'note.txt');
   writeFileSync(note, 'from a file');
