@@ -15,14 +15,13 @@ interface Count {
 
 /** Counts one of vitest's JSON reports. What failed without failing a test, such as a file that did not load or a report that was never written, counts as one. */
 async function count(path: string): Promise<Count> {
-  const report = await readFile(path, 'utf8').then(
-    (text) => JSON.parse(text) as Report,
-    () => undefined,
-  );
-  if (report === undefined) return { passed: 0, failed: 1 };
+  const report = await readFile(path, 'utf8')
+    .then((text) => JSON.parse(text) as Partial<Report> | null)
+    .catch(() => undefined);
+  if (!Array.isArray(report?.testResults)) return { passed: 0, failed: 1 };
   let passed = 0;
   let failed = 0;
-  for (const file of report.testResults) {
+  for (const file of report.testResults as Report['testResults']) {
     const failures = file.assertionResults.filter((test) => test.status === 'failed').length;
     passed += file.assertionResults.filter((test) => test.status === 'passed').length;
     failed += file.status === 'failed' ? Math.max(1, failures) : failures;

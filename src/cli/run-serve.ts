@@ -20,5 +20,5 @@ export async function runServe({ source, command, upstream, file, flags }: Serve
   if (command.length > 0) throw new UsageError([`Serving a command (-- ${command.join(' ')}) is not available yet.`]);
   const config = readServeConfig({ flags, environment: process.env, file });
   const log = createLog(config);
-  return await runServer({ config, source: await loadSource(source), log });
+  return await runServer({ config, log, load: () => loadSource(source) });
 }

@@ -5,24 +5,26 @@ import type { Source } from '../sources/source.ts';
 
 export interface RunServerOptions {
   readonly config: ServeConfig;
-  readonly source: Source;
   readonly log: Log;
-  started?(server: RunningServer): void;
+  load(): Promise<Source>;
+  started?(server: RunningServer, source: Source): void;
   stopping?(): void;
 }
 
 /** Serves until SIGTERM or SIGINT, then drains; a second signal cuts that short. Answers 1 when calls were cut, else 0. */
-export async function runServer({ config, source, log, started, stopping }: RunServerOptions): Promise<0 | 1> {
+export async function runServer({ config, log, load, started, stopping }: RunServerOptions): Promise<0 | 1> {
+  // First of all, since process 1 of a container gets no signal that it does not listen to.
+  const signalled = firstSignal();
   // A promise that one session's handler forgot must not take down all the others.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'Module left a rejected promise'));
-  // From here on, since process 1 of a container gets no signal that it does not listen to.
-  const signalled = firstSignal();
-  const server = await Promise.race([startServer(config, source, log), signalled.then(() => undefined)]);
-  if (server === undefined) {
+  const starting = load().then(async (source) => ({ source, server: await startServer(config, source, log) }));
+  const running = await Promise.race([starting, signalled.then(() => undefined)]);
+  if (running === undefined) {
     log.info('Stopped before the server had started');
     return 0;
   }
-  started?.(server);
+  const { server, source } = running;
+  started?.(server, source);
   const signal = await signalled;
   log.info({ signal: signal.name }, 'Received signal');
   stopping?.();

@@ -33,22 +33,22 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
   const described = readDeployment(objects, values.namespace ?? 'default');
   Object.assign(process.env, described.environment);
   const config = readServeConfig({ flags: { ...described.flags, ...NO_DELAY, ...here }, environment: process.env });
-  const loaded = await loadSource(source ?? described.source);
-
-  mkdirSync(outputDir, { recursive: true });
-  const file = join(outputDir, fileName);
-  writeFileSync(file, yaml);
-  process.stdout.write(`Wrote ${file}: ${objects.map(({ kind }) => kind).join(', ')}\n`);
-
   // The screen shows what the log would say; only what goes wrong is added to it.
   const log = createLog({ logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel, logFormat: 'text' });
   let stopShowing = () => {};
   return await runServer({
     config,
-    source: loaded,
     log,
-    started(server) {
-      process.stdout.write(greeting(loaded.definition.name, config, server, described.replicas));
+    async load() {
+      const loaded = await loadSource(source ?? described.source);
+      mkdirSync(outputDir, { recursive: true });
+      const file = join(outputDir, fileName);
+      writeFileSync(file, yaml);
+      process.stdout.write(`Wrote ${file}: ${objects.map(({ kind }) => kind).join(', ')}\n`);
+      return loaded;
+    },
+    started(server, { definition }) {
+      process.stdout.write(greeting(definition.name, config, server, described.replicas));
       stopShowing = showConnections(server);
     },
     stopping() {

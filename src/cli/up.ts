@@ -20,7 +20,9 @@ export function upCommand(): Command {
     .action(async (source: string | undefined, { outputDir, host, port, adminPort, ...options }: UpOptions) => {
       const sources = valueSources(options);
       const { runUp } = await import('./run-up.ts');
-      const here = { ...(host && { host }), ...(port && { port }), ...(adminPort && { adminPort }) };
+      const here = Object.fromEntries(
+        Object.entries({ host, port, adminPort }).filter(([, value]) => value !== undefined),
+      );
       process.exitCode = await runUp({ source, sources, outputDir, here });
     });
 }

@@ -54,7 +54,8 @@ export function readServeConfig({ flags, environment, file }: ConfigSources): Se
       problems.push(`${given.get(path.split('.')[0] as ServeConfigKey)?.name ?? path} ${message}`);
     }
   }
-  problems.push(...ignored(given, parsed.data?.transport), ...unavailable(given));
+  const wrong = new Set(parsed.error?.issues.map(({ path }) => path[0]));
+  problems.push(...ignored(given, parsed.data?.transport), ...unavailable(given, wrong));
   if (parsed.success && parsed.data.port !== 0 && parsed.data.port === parsed.data.adminPort) {
     problems.push(`--port and --admin-port are both ${parsed.data.port}. They must differ.`);
   }
@@ -100,7 +101,8 @@ function isServiceLink(name: string, value: string): boolean {
 }
 
 function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
-  const known = [...serveConfigKeys.map(environmentName), 'BERTH_CONFIG', 'BERTH_SOURCE', 'BERTH_VALUES'];
+  // BERTH_VALUES is for whoever runs `cdk8s synth` in the same shell.
+  const known = [...serveConfigKeys.map(environmentName), 'BERTH_CONFIG', 'BERTH_VALUES'];
   return Object.entries(environment)
     .filter(([name, value]) => name.startsWith('BERTH_') && !known.includes(name) && !isServiceLink(name, value ?? ''))
     .map(([name]) => `${name} is not known.${didYouMean(name, known)}`);
@@ -117,9 +119,9 @@ function ignored(given: ReadonlyMap<ServeConfigKey, Given>, transport: Transport
   });
 }
 
-function unavailable(given: ReadonlyMap<ServeConfigKey, Given>): string[] {
+function unavailable(given: ReadonlyMap<ServeConfigKey, Given>, wrong: ReadonlySet<unknown>): string[] {
   return [...given].flatMap(([key, { value, name }]) => {
-    if (!(key in notAvailableYet) || value === notAvailableYet[key]) return [];
+    if (wrong.has(key) || !(key in notAvailableYet) || value === notAvailableYet[key]) return [];
     return [`${name} ${typeof value === 'object' ? JSON.stringify(value) : value} is not available yet.`];
   });
 }

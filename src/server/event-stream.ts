@@ -16,7 +16,7 @@ export interface EventStreamOptions {
   readonly registry: StreamRegistry;
   readonly headers?: OutgoingHttpHeaders;
   /** Called once, however the stream ends. */
-  readonly onClose?: () => void;
+  readonly onClose?: (stream: EventStream) => void;
 }
 
 /** One server-sent-events response: framing, keep-alive comments, and an end to readers that do not read. */
@@ -31,17 +31,17 @@ export class EventStream {
     this.kind = options.kind;
     this.#res = res;
     this.#maxBuffer = options.maxBuffer;
-    options.registry.add(this);
-    res.once('close', () => {
-      this.#closed = true;
-      options.registry.remove(this);
-      options.onClose?.();
-    });
     res.writeHead(200, {
       ...options.headers,
       'content-type': 'text/event-stream',
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
+    });
+    options.registry.add(this);
+    res.once('close', () => {
+      this.#closed = true;
+      options.registry.remove(this);
+      options.onClose?.(this);
     });
     // Node ends the socket when this passes without a byte moved; keep-alives move some where a reader reads.
     res.setTimeout(STALL_MS);

@@ -4,12 +4,15 @@ import { answerEmpty, answerError } from './answers.ts';
 import { BodyReader } from './body.ts';
 import { classify, headersAreModern } from './classify.ts';
 import { ErrorCode } from './json-rpc.ts';
-import type { LegacyEndpoint } from './legacy/legacy-endpoint.ts';
+import { type LegacyEndpoint, MAX_INITIALIZE } from './legacy/legacy-endpoint.ts';
 import type { Session } from './legacy/session.ts';
 import type { Log } from './log.ts';
 import type { ModernEndpoint } from './modern/modern-endpoint.ts';
 import type { Refusals } from './refusals.ts';
 import type { WorkQueue } from './work-queue.ts';
+
+/** Bytes of a body that can only be an `initialize`; its params have a tighter limit, which says more clearly what is wrong. */
+const MAX_OPENING_BODY = 4 * MAX_INITIALIZE;
 
 export interface McpEndpointOptions {
   readonly legacy: LegacyEndpoint;
@@ -26,11 +29,11 @@ export interface McpEndpointOptions {
 /** `/mcp`, both eras on one path: reads a request as far as is needed to know whose it is, and hands it on. */
 export class McpEndpoint {
   readonly #options: McpEndpointOptions;
-  readonly #bodies: BodyReader;
+  readonly #bodies: Readonly<Record<'members' | 'strangers', BodyReader>>;
 
   constructor(options: McpEndpointOptions) {
     this.#options = options;
-    this.#bodies = new BodyReader(options.maxBody);
+    this.#bodies = { members: new BodyReader(options.maxBody), strangers: new BodyReader(options.maxBody) };
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
@@ -53,7 +56,7 @@ export class McpEndpoint {
   }
 
   #post(req: IncomingMessage, res: ServerResponse): void {
-    const { admission, refusals, queue, sessions } = this.#options;
+    const { admission, refusals, queue, sessions, maxBody } = this.#options;
     const problem = contentProblem(req);
     if (problem !== undefined) {
       req.resume();
@@ -71,17 +74,36 @@ export class McpEndpoint {
     // From its headers on a request uses its session, which must not end as idle before the request is served.
     const unpin = session?.pin();
     if (unpin !== undefined) res.once('close', unpin);
-    this.#bodies.read(req, session === undefined, (body) => {
-      if ('refused' in body) {
-        if (body.refused === 'too-many') return refusals.refuse(res, 'capacity');
-        const message = `Payload too large: a request body may have ${this.#bodies.limit} bytes.`;
-        return answerError(res, 413, { code: ErrorCode.server, message });
-      }
+    // Nothing but an initialize can be right without a session that is here.
+    const limit = session === undefined && !modern ? Math.min(maxBody, MAX_OPENING_BODY) : maxBody;
+    this.#bodies[session === undefined ? 'strangers' : 'members'].read(req, limit, (body) => {
+      if ('refused' in body)
+        return this.#refuseBody(body.refused, limit, session, sessionId !== undefined && !modern, res);
       queue.push(isNew ? 'opening' : 'call', () => {
         if (!res.destroyed) this.#serve(req, res, body.text);
         unpin?.();
       });
     });
+  }
+
+  #refuseBody(
+    why: 'too-large' | 'too-many',
+    limit: number,
+    session: Session | undefined,
+    sessionNamed: boolean,
+    res: ServerResponse,
+  ): void {
+    if (session === undefined && sessionNamed) {
+      answerError(res, 404, { code: ErrorCode.sessionNotFound, message: 'Session not found' });
+    } else if (why === 'too-large') {
+      const message = `Payload too large: this request body may have ${limit} bytes.`;
+      answerError(res, 413, { code: ErrorCode.server, message });
+    } else if (session === undefined) {
+      this.#options.refusals.refuse(res, 'capacity');
+    } else {
+      const message = 'Too many large requests are on their way in at once.';
+      answerError(res, 429, { code: ErrorCode.server, message }, null, { 'retry-after': '1' });
+    }
   }
 
   /** What throws here is a fault of ours or of the module's; it must cost this request and nobody else's. */
@@ -97,7 +119,11 @@ export class McpEndpoint {
   #dispatch(req: IncomingMessage, res: ServerResponse, text: string): void {
     const classified = classify(req, text);
     if (classified.kind === 'legacy') {
-      this.#options.legacy.post(classified.messages, classified.batch, req, res);
+      const serve = () => this.#options.legacy.post(classified.messages, classified.batch, req, res);
+      // Headers that promised a modern call must not buy an opening a place among the calls.
+      if (headersAreModern(req) && req.headers['mcp-session-id'] === undefined)
+        this.#options.queue.push('opening', serve);
+      else serve();
     } else if (classified.kind === 'invalid') {
       answerError(res, 400, classified, classified.id);
     } else if (this.#options.modern !== undefined) {

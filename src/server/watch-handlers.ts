@@ -15,6 +15,9 @@ export interface WatchOptions {
 
 type Handler = (request: { readonly id: RequestId }, context: unknown) => unknown;
 
+/** The lookup of each map before it was wrapped. */
+const originals = new WeakMap<Map<string, Handler>, (method: string) => Handler | undefined>();
+
 /** The part of both SDKs' `Protocol` that dispatches requests. */
 interface Dispatcher {
   _requestHandlers?: Map<string, Handler>;
@@ -34,7 +37,9 @@ export function watchHandlers(server: AnyMcpServer, observer: HandlerObserver, o
       'The server object keeps its request handlers elsewhere: this version of its SDK is not supported.',
     );
   }
-  const find = handlers.get.bind(handlers);
+  // A module that serves one object to one client after another has its lookup wrapped once.
+  const find = originals.get(handlers) ?? handlers.get.bind(handlers);
+  originals.set(handlers, find);
   handlers.get = (method) => {
     observer.lookedUp?.();
     const handler = find(method) ?? protocol.fallbackRequestHandler;
@@ -50,7 +55,7 @@ function observed(handler: Handler, observer: HandlerObserver, { serializable = 
       if (serializable) JSON.stringify(result);
       return result;
     } catch (error) {
-      throw asError(error);
+      throw asError(error, serializable);
     } finally {
       observer.settled(request.id);
     }
@@ -58,7 +63,16 @@ function observed(handler: Handler, observer: HandlerObserver, { serializable = 
 }
 
 /** The SDKs read `code` and `message` of what a handler throws, and never answer when there is nothing to read. */
-function asError(thrown: unknown): unknown {
-  const { message } = (thrown ?? {}) as { readonly message?: unknown };
-  return typeof message === 'string' ? thrown : new Error('Internal error');
+function asError(thrown: unknown, serializable: boolean): unknown {
+  const { message, data } = (thrown ?? {}) as { readonly message?: unknown; readonly data?: unknown };
+  return typeof message === 'string' && (!serializable || isJson(data)) ? thrown : new Error('Internal error');
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    JSON.stringify(value);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -17,7 +17,7 @@ export async function loadModule(path: string): Promise<Source> {
   try {
     module = await import(url);
   } catch (error) {
-    throw new UsageError([`Module ${path} could not be loaded: ${messageOf(error)}`]);
+    throw new UsageError([`Module ${path} could not be loaded: ${messageOf(error)}${hintFor(error)}`]);
   }
   return await sourceOf(module.default, path, url);
 }
@@ -93,6 +93,14 @@ function identityOf(product: AnyMcpServer): { name: string; version: string } {
     _serverInfo?: { name?: string; version?: string };
   };
   return { name: protocol._serverInfo?.name ?? 'mcp-server', version: protocol._serverInfo?.version ?? '0.0.0' };
+}
+
+function hintFor(error: unknown): string {
+  const isScript =
+    error instanceof SyntaxError && /import statement outside a module|Unexpected token 'export'/.test(error.message);
+  return isScript
+    ? '. Its package.json says or implies "type": "commonjs": say "type": "module", or name the file .mts or .mjs'
+    : '';
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -93,4 +94,14 @@ test('--help shows every setting with its default', () => {
   expect(status).toBe(0);
   expect(stdout).toMatch(/--max-connections <n>\s+connections that one worker holds at most\s+\(default: 1000\)/);
   expect(stdout).toContain('BERTH_MAX_CONNECTIONS');
+});
+
+test('a signal before the module has loaded ends the process in order', async () => {
+  const path = module(
+    'process.stdout.write("loading"); await new Promise((go) => setTimeout(go, 20000)); export default 1;',
+  );
+  const child = spawn(process.execPath, [main, 'serve', path, '--port', '0', '--admin-port', '0']);
+  await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
 });

@@ -167,3 +167,52 @@ test('a modern notification makes no server object', async () => {
   });
   expect([answer.status, lab.notes.created]).toEqual([202, 0]);
 });
+
+test('a batch that cancels before it asks leaves nothing in flight', async () => {
+  const lab = await startLab();
+  const id = await openSession(lab.url);
+  const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } };
+  await post(lab.url, [cancel, toolCall(7, 'wait', { ms: 20_000 })], inSession(id));
+  await eventually(lab.counts, ({ requestsInFlight }) => requestsInFlight.legacy === 0);
+  expect(lab.notes.running).toBe(0);
+});
+
+test('a session that its module closes in the middle of a batch leaves nothing in flight', async () => {
+  const lab = await startLab({}, () => {
+    const server = new McpServer({ name: 'quitting', version: '1' });
+    server.server.onerror = () => void server.close();
+    return server;
+  });
+  const id = await openSession(lab.url);
+  await post(
+    lab.url,
+    [
+      { jsonrpc: '2.0', id: 99, result: {} },
+      { jsonrpc: '2.0', id: 1, method: 'ping' },
+    ],
+    inSession(id),
+  );
+  await eventually(lab.counts, ({ active, requestsInFlight }) => active === 0 && requestsInFlight.legacy === 0);
+});
+
+test('an error whose data is no JSON is answered in the modern era too', async () => {
+  const data: Record<string, unknown> = {};
+  data['self'] = data;
+  const lab = await startLab({}, throwing(Object.assign(new Error('odd'), { data })));
+  expect(await (await modernPost(lab.url, 'tools/list')).json()).toMatchObject({ error: { code: -32603 } });
+  await eventually(lab.counts, ({ active }) => active === 0);
+});
+
+test('an initialize dressed up as a modern call is still one session, admitted or refused', async () => {
+  const lab = await startLab({ maxConnections: '1' });
+  const dressed = () => post(lab.url, initialize(), { 'mcp-method': 'tools/call' });
+  expect((await dressed()).status).toBe(200);
+  expect((await dressed()).status).toBe(503);
+  expect((await lab.counts()).active).toBe(1);
+});
+
+test('a session that is gone gets 404 for a large body as well, so that its client opens another', async () => {
+  const lab = await startLab();
+  const body = toolCall(1, 'echo', { value: 'x'.repeat(200_000) });
+  expect((await post(lab.url, body, inSession('gone'))).status).toBe(404);
+});

@@ -177,3 +177,25 @@ test('a reader that does not read costs bounded memory and is cut', async () => 
   await endSession(lab, id);
   await eventually(lab.counts, ({ active }) => active === 0);
 });
+
+test('half-sent large bodies can not keep small requests out', async () => {
+  const lab = await startLab({ maxBody: '1MiB' });
+  const { hostname, port } = new URL(lab.url);
+  const head = `POST /mcp HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\nContent-Length: 1048576`;
+  const modern = 'MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call';
+  const sockets = Array.from({ length: 24 }, () => connect(Number(port), hostname));
+  await Promise.all(
+    sockets.map(
+      (socket) =>
+        new Promise<void>((resolve) => {
+          socket.on('error', () => {});
+          socket.write(`${head}\r\n${modern}\r\n\r\n${'x'.repeat(1_048_000)}`, () => resolve());
+        }),
+    ),
+  );
+  expect((await post(lab.url, initialize())).status).toBe(200);
+  expect((await modernCall(lab.url, 'echo', { value: 'x' })).status).toBe(200);
+  const refusals = await eventually(lab.counts, ({ refused }) => refused.capacity > 0);
+  expect(refusals.refused.capacity).toBeGreaterThanOrEqual(24 - 18);
+  for (const socket of sockets) socket.destroy();
+});

@@ -132,3 +132,36 @@ test('a reader that takes nothing is cut when more than the buffer is unread', a
   await eventually(lab.counts, ({ streams }) => streams.standalone === 0);
   stuck.destroy();
 });
+
+test('what a handler says after its long answer is dropped while nobody takes that', async () => {
+  const { McpServer } = await import('@modelcontextprotocol/server');
+  let late: Promise<unknown> = Promise.resolve();
+  const lab = await startLab({}, () => {
+    const server = new McpServer({ name: 'late', version: '1' }, { capabilities: { logging: {} } });
+    server.registerTool('big', {}, (context) => {
+      late = new Promise((resolve) => setTimeout(resolve, 200)).then(() =>
+        context.mcpReq.notify({ method: 'notifications/message', params: { level: 'info', data: 'late' } }),
+      );
+      return { content: [{ type: 'text', text: 'x'.repeat(8 * 1024 ** 2) }] };
+    });
+    return server;
+  });
+  const id = await openSession(lab.url);
+  const taken = await new Promise<number>((resolve, reject) => {
+    const slow = request(lab.url, { method: 'POST', headers: { ...JSON_AND_EVENTS, ...inSession(id) } });
+    slow.on('error', reject);
+    slow.on('response', (response) => {
+      response.pause();
+      setTimeout(async () => {
+        expect((await lab.counts()).requestsInFlight.legacy).toBe(1);
+        await late;
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('end', () => resolve(bytes));
+        response.resume();
+      }, 400);
+    });
+    slow.end(JSON.stringify(toolCall(1, 'big')));
+  });
+  expect(taken).toBeGreaterThan(8 * 1024 ** 2);
+  await eventually(lab.counts, ({ requestsInFlight }) => requestsInFlight.legacy === 0);
+});

@@ -11,6 +11,8 @@ export interface Call {
   running: boolean;
   /** Nobody waits for an answer any more. */
   dropped: boolean;
+  /** Its answer is on its way to a reader who is slow to take it. */
+  answered: boolean;
 }
 
 /** The requests in flight of one session. */
@@ -32,7 +34,7 @@ export class Calls implements HandlerObserver {
   }
 
   add(request: JsonRpcRequest, exchange: Exchange, startedAt: number): void {
-    this.#calls.set(request.id, { request, exchange, startedAt, running: false, dropped: false });
+    this.#calls.set(request.id, { request, exchange, startedAt, running: false, dropped: false, answered: false });
   }
 
   started(id: RequestId): void {
@@ -56,7 +58,7 @@ export class Calls implements HandlerObserver {
   /** Nobody waits for the answer; the call counts until its handler settles. */
   drop(id: RequestId): void {
     const call = this.#calls.get(id);
-    if (call === undefined) return;
+    if (call === undefined || call.answered) return;
     call.dropped = true;
     call.exchange.cancel(id);
     if (!call.running) this.#end(call);

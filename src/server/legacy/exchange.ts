@@ -13,7 +13,7 @@ export interface ExchangeHost {
   readonly log: EventLog;
   /** Whether the client knows priming events (2025-11-25 and later). */
   readonly primes: boolean;
-  openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: () => void): EventStream;
+  openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: (stream: EventStream) => void): EventStream;
   /** Numbers the exchange's stream, so that it can be found by an event id. */
   numberStream(exchange: Exchange): number;
   /** All its requests are answered or cancelled. */
@@ -136,11 +136,10 @@ export class Exchange {
   }
 
   #open(res: ServerResponse): EventStream {
-    const stream = this.#host.openStream(res, this.headers, () => {
-      if (this.#stream === stream) this.#stream = undefined;
+    this.#stream = this.#host.openStream(res, this.headers, (closed) => {
+      if (this.#stream === closed) this.#stream = undefined;
     });
-    this.#stream = stream;
-    return stream;
+    return this.#stream;
   }
 
   #emit(number: number, data: string): Promise<void> | undefined {

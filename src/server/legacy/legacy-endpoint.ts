@@ -7,8 +7,8 @@ import type { Refusals } from '../refusals.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 
-/** They are kept as long as the session, so that it can be woken with them. */
-const MAX_INITIALIZE = 64 * 1024;
+/** Characters of `initialize` params: they are kept as long as the session, so that it can be woken with them. */
+export const MAX_INITIALIZE = 64 * 1024;
 
 export interface LegacyEndpointOptions {
   readonly sessions: Sessions;

@@ -13,7 +13,7 @@ export interface SessionStreamsOptions {
   readonly log: EventLog;
   /** Whether the client knows priming events (2025-11-25 and later). */
   primes(): boolean;
-  open(res: ServerResponse, kind: 'standalone' | 'request', onClose: () => void): EventStream;
+  open(res: ServerResponse, kind: 'standalone' | 'request', onClose?: (stream: EventStream) => void): EventStream;
 }
 
 /** The streams of one session: the standalone one, and POSTs in progress that have become streams. */
@@ -77,8 +77,8 @@ export class SessionStreams {
   #openStandalone(res: ServerResponse, position: Position | undefined): void {
     this.#listened = true;
     this.#standalone?.leave(REPLACED_RETRY_MS);
-    const stream = this.#options.open(res, 'standalone', () => {
-      if (this.#standalone === stream) this.#standalone = undefined;
+    const stream = this.#options.open(res, 'standalone', (closed) => {
+      if (this.#standalone === closed) this.#standalone = undefined;
     });
     this.#standalone = stream;
     if (position !== undefined) replay(stream, position);
@@ -87,7 +87,7 @@ export class SessionStreams {
   }
 
   #replayAll(res: ServerResponse, position: Position): void {
-    const stream = this.#options.open(res, 'request', () => {});
+    const stream = this.#options.open(res, 'request');
     replay(stream, position);
     stream.end();
   }

@@ -21,6 +21,9 @@ import type { SessionRecord } from './session-record.ts';
 import { SessionStreams } from './session-streams.ts';
 import { type MessageContext, messageContext, type Outbound, SessionTransport } from './session-transport.ts';
 
+/** Clients wait for 60 s; a slot must not be lost to a module that never comes back. */
+const CREATE_LIMIT_MS = 30_000;
+
 /** Whoever keeps the sessions: told when one gets busy, quiet, or ends, and of every call. */
 export interface SessionObserver {
   busy(session: Session): void;
@@ -119,7 +122,7 @@ export class Session implements ExchangeHost, Outbound {
       if (!res.writableFinished) this.end('abandoned');
     });
     try {
-      await this.#object.open();
+      await within(CREATE_LIMIT_MS, this.#object.open());
     } catch (error) {
       this.#options.observer.failed(this, error);
       const message = 'The server could not be started for this session.';
@@ -149,8 +152,12 @@ export class Session implements ExchangeHost, Outbound {
       closeStandaloneSSEStream: () => this.#streams.sendAway(),
     });
     for (const message of messages) {
+      if (this.ended) break;
       if (isRequest(message) && exchange !== undefined) this.#serve(message, exchange, context);
       else this.#object.deliver(message, context);
+    }
+    // After all of them: the SDKs cancel once the whole batch is in, whatever its order.
+    for (const message of messages) {
       if (isNotification(message) && message.method === 'notifications/cancelled') this.#cancelled(message.params);
     }
     if (messages.some(isUse)) this.#letGo();
@@ -176,7 +183,7 @@ export class Session implements ExchangeHost, Outbound {
     if (isResponse(message)) return this.#respond(message);
     if (relatedTo === undefined) return this.#streams.send(JSON.stringify(message));
     const call = this.#calls.get(relatedTo);
-    if (call === undefined || call.dropped) {
+    if (call === undefined || call.dropped || call.answered) {
       // A request that nobody can answer must fail now; a notification is merely late.
       if (isRequest(message)) throw new Error(`Request ${relatedTo} is over: its client can not be asked any more.`);
       return undefined;
@@ -200,7 +207,7 @@ export class Session implements ExchangeHost, Outbound {
     this.#object.end(reason);
   }
 
-  openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: () => void): EventStream {
+  openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: (stream: EventStream) => void): EventStream {
     return this.#openStream(res, 'request', headers, onClose);
   }
 
@@ -217,25 +224,27 @@ export class Session implements ExchangeHost, Outbound {
     res: ServerResponse,
     kind: 'standalone' | 'request',
     headers: OutgoingHttpHeaders,
-    onClose: () => void,
+    onClose: ((stream: EventStream) => void) | undefined,
   ): EventStream {
-    this.#hold();
-    return new EventStream(res, {
+    const stream = new EventStream(res, {
       kind,
       headers,
       maxBuffer: this.#options.maxStreamBuffer,
       registry: this.#options.streams,
-      onClose: () => {
-        onClose();
+      onClose: (closed) => {
+        onClose?.(closed);
         this.#letGo();
       },
     });
+    this.#hold();
+    return stream;
   }
 
   #respond(message: JsonRpcResponse): Promise<void> | undefined {
     if (message.id === undefined || message.id === null) return undefined;
     const call = this.#calls.get(message.id);
-    if (call === undefined) return undefined;
+    if (call === undefined || call.answered) return undefined;
+    call.answered = true;
     const failed = 'error' in message;
     if (!failed) this.#setup.remember(call.request, message.result);
     // A session that did not come about has no id to tell.
@@ -277,6 +286,15 @@ export class Session implements ExchangeHost, Outbound {
   #letGo(): void {
     if (--this.#holds === 0 && !this.ended) this.#options.observer.quiet(this);
   }
+}
+
+/** Rejects when a promise is not settled in time; what becomes of it then is its own affair. */
+function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`The module took longer than ${milliseconds} ms to create its server.`));
+    const timer = setTimeout(late, milliseconds);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Milliseconds until a client that is sent away comes back: a time of its own, so that they do not all come at once. */

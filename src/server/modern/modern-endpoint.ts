@@ -68,8 +68,7 @@ export class ModernEndpoint {
       if (method !== 'subscriptions/listen') exchange.onOver(this.#options.admission.countShortRequest());
     }
     try {
-      const url = `http://${req.headers.host ?? 'localhost'}${req.url ?? '/'}`;
-      const request = new Request(URL.canParse(url) ? url : 'http://localhost/mcp', {
+      const request = new Request(urlOf(req), {
         method: 'POST',
         headers: webHeaders(req),
         signal: gone.signal,
@@ -170,4 +169,10 @@ export class ModernEndpoint {
     metrics.requestStarted('modern');
     exchange.onOver(() => metrics.requestOver('modern', method, (clock() - startedAt) / 1_000));
   }
+}
+
+/** A Host that no URL can have, such as one with credentials, is allowed where every host is. */
+function urlOf({ headers: { host = '' }, url = '/' }: IncomingMessage): string {
+  const absolute = `http://${/^[\w.:[\]-]+$/.test(host) ? host : 'localhost'}${url}`;
+  return URL.canParse(absolute) ? absolute : 'http://localhost/mcp';
 }

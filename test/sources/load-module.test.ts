@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+
+/** A project of its own, with its own copy of the SDK, as a user's image has it. */
+function project(packageJson: object, file: string, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-project-'));
+  const scope = join(folder, 'node_modules', '@modelcontextprotocol');
+  mkdirSync(scope, { recursive: true });
+  cpSync(join(modules, '@modelcontextprotocol/server'), join(scope, 'server'), { recursive: true });
+  symlinkSync(join(modules, '@modelcontextprotocol/core'), join(scope, 'core'));
+  symlinkSync(join(modules, 'zod'), join(folder, 'node_modules', 'zod'));
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(packageJson));
+  writeFileSync(join(folder, file), text);
+  return join(folder, file);
+}
+
+const SCRIPT = `
+import { loadModule } from ${JSON.stringify(new URL('../../src/sources/load-module.ts', import.meta.url).href)};
+try {
+  const { definition, createModernHandler } = await loadModule(process.argv[1]);
+  console.log(JSON.stringify({ ...definition, modern: createModernHandler !== undefined }));
+} catch (error) {
+  console.log(JSON.stringify({ error: error.message }));
+}`;
+
+/** Loads a module in a process of its own, since a test runner has its own way of importing. */
+function load(path: string): unknown {
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', SCRIPT, path], { encoding: 'utf8' });
+  return JSON.parse(stdout);
+}
+
+const ESM = `import { McpServer } from '@modelcontextprotocol/server';
+export default { name: 'own', version: '2', create: () => new McpServer({ name: 'own', version: '2' }) };`;
+const CJS = `const { McpServer } = require('@modelcontextprotocol/server');
+module.exports = () => new McpServer({ name: 'own', version: '2' });`;
+
+test.for<[string, string, object, string]>([
+  ['ES module', 'server.mjs', {}, ESM],
+  ['CommonJS module', 'server.cjs', {}, CJS],
+])('an %s with a copy of the SDK of its own serves both eras', ([, file, packageJson, text]) => {
+  expect(load(project(packageJson, file, text))).toEqual({ name: 'own', version: '2', modern: true });
+});
+
+test('an ES module in a CommonJS package is an error that says what to do', () => {
+  const { error } = load(project({ type: 'commonjs' }, 'server.js', ESM)) as { error: string };
+  expect(error).toMatch(/could not be loaded: Cannot use import.*"type": "module".*\.mjs/);
+});
