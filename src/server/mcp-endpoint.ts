@@ -72,7 +72,7 @@ export class McpEndpoint {
     }
     const session = typeof sessionId === 'string' ? sessions.get(sessionId) : undefined;
     // From its headers on a request uses its session, which must not end as idle before the request is served.
-    const unpin = session?.pin();
+    const unpin = session?.use.pin();
     if (unpin !== undefined) res.once('close', unpin);
     // Nothing but an initialize can be right without a session that is here.
     const limit = session === undefined && !modern ? Math.min(maxBody, MAX_OPENING_BODY) : maxBody;

@@ -20,6 +20,7 @@ import { ServerObject } from './server-object.ts';
 import type { SessionRecord } from './session-record.ts';
 import { SessionStreams } from './session-streams.ts';
 import { type MessageContext, messageContext, type Outbound, SessionTransport } from './session-transport.ts';
+import { isUse, SessionUse } from './session-use.ts';
 
 /** Clients wait for 60 s; a slot must not be lost to a module that never comes back. */
 const CREATE_LIMIT_MS = 30_000;
@@ -49,14 +50,13 @@ export class Session implements ExchangeHost, Outbound {
   readonly record: SessionRecord;
   readonly log: EventLog;
   readonly openedAt: number;
+  readonly use: SessionUse;
   readonly #options: SessionOptions;
   readonly #object: ServerObject;
   readonly #calls: Calls;
   readonly #setup: ClientSetup;
   readonly #streams: SessionStreams;
   readonly #exchanges = new Set<Exchange>();
-  #holds = 0;
-  #pins = 0;
   #ended: EndReason | undefined;
 
   constructor(options: SessionOptions) {
@@ -64,6 +64,10 @@ export class Session implements ExchangeHost, Outbound {
     this.record = options.record;
     this.log = new EventLog(options.maxEventLog);
     this.openedAt = options.clock();
+    this.use = new SessionUse({
+      busy: () => !this.ended && options.observer.busy(this),
+      quiet: () => !this.ended && options.observer.quiet(this),
+    });
     this.#setup = new ClientSetup(options.record);
     this.#calls = new Calls((call) => this.#callOver(call));
     this.#object = new ServerObject({
@@ -95,21 +99,6 @@ export class Session implements ExchangeHost, Outbound {
   /** Whether its standalone stream is open. */
   get listening(): boolean {
     return this.#streams.listening;
-  }
-
-  /** Whether a request of it is on its way in. */
-  get pinned(): boolean {
-    return this.#pins > 0;
-  }
-
-  /** Keeps it from being closed as idle while a request arrives; the answered function ends that, once. */
-  pin(): () => void {
-    this.#pins++;
-    let pinned = true;
-    return () => {
-      if (pinned) this.#pins--;
-      pinned = false;
-    };
   }
 
   isInFlight(id: RequestId): boolean {
@@ -146,7 +135,7 @@ export class Session implements ExchangeHost, Outbound {
             headers: this.record.protocolVersion === '' ? { 'mcp-session-id': this.record.id } : {},
           });
     if (exchange !== undefined) this.#exchanges.add(exchange);
-    if (messages.some(isUse)) this.#hold();
+    if (messages.some(isUse)) this.use.hold();
     const context = messageContext(req, {
       ...(exchange !== undefined && this.primes && { closeSSEStream: () => exchange.closeStream() }),
       closeStandaloneSSEStream: () => this.#streams.sendAway(),
@@ -160,7 +149,7 @@ export class Session implements ExchangeHost, Outbound {
     for (const message of messages) {
       if (isNotification(message) && message.method === 'notifications/cancelled') this.#cancelled(message.params);
     }
-    if (messages.some(isUse)) this.#letGo();
+    if (messages.some(isUse)) this.use.letGo();
   }
 
   /** Serves a GET; answers false when the stream that it asks for is over and was read to its end. */
@@ -233,10 +222,10 @@ export class Session implements ExchangeHost, Outbound {
       registry: this.#options.streams,
       onClose: (closed) => {
         onClose?.(closed);
-        this.#letGo();
+        this.use.letGo();
       },
     });
-    this.#hold();
+    this.use.hold();
     return stream;
   }
 
@@ -259,7 +248,7 @@ export class Session implements ExchangeHost, Outbound {
   }
 
   #serve(request: JsonRpcRequest, exchange: Exchange, context: MessageContext): void {
-    if (isUse(request)) this.#hold();
+    if (isUse(request)) this.use.hold();
     this.#calls.add(request, exchange, this.#options.clock());
     this.#options.observer.callStarted(request);
     const refusal = this.#setup.refusal(request);
@@ -271,20 +260,12 @@ export class Session implements ExchangeHost, Outbound {
 
   #callOver(call: Call): void {
     this.#options.observer.callOver(call);
-    if (isUse(call.request)) this.#letGo();
+    if (isUse(call.request)) this.use.letGo();
   }
 
   #cancelled(params: Readonly<Record<string, unknown>> | undefined): void {
     const id = params?.['requestId'];
     if (typeof id === 'string' || typeof id === 'number') this.#calls.drop(id);
-  }
-
-  #hold(): void {
-    if (this.#holds++ === 0 && !this.ended) this.#options.observer.busy(this);
-  }
-
-  #letGo(): void {
-    if (--this.#holds === 0 && !this.ended) this.#options.observer.quiet(this);
   }
 }
 
@@ -299,8 +280,3 @@ function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
 
 /** Milliseconds until a client that is sent away comes back: a time of its own, so that they do not all come at once. */
 const awayFor = () => 500 + Math.random() * 2_500;
-
-/** A ping says that the client lives, not that it uses its session. */
-function isUse(message: JsonRpcMessage): boolean {
-  return !('method' in message && message.method === 'ping');
-}

@@ -114,7 +114,7 @@ export class Sessions implements SessionObserver {
     const latest = this.#options.clock() - this.#options.evictAfter;
     for (const [session, lastUsed] of this.#quiet) {
       if (lastUsed > latest) return undefined;
-      if (!session.pinned) return session;
+      if (!session.use.pinned) return session;
     }
     return undefined;
   }
@@ -124,7 +124,7 @@ export class Sessions implements SessionObserver {
     const oldest = this.#options.clock() - this.#options.sessionIdleTimeout;
     for (const [session, lastUsed] of this.#quiet) {
       if (lastUsed > oldest) return;
-      if (!session.pinned) session.end('expired');
+      if (!session.use.pinned) session.end('expired');
     }
   }
 
