@@ -22,6 +22,10 @@ function documentYaml(object: unknown): string {
   return document.toString({ lineWidth: 0 }).replace(ESCAPED, escapeSequence);
 }
 
-const needsQuotes = (text: string) => GO_NUMBER.test(text.replaceAll('_', '')) || text.search(ESCAPED) !== -1;
+/** A block that begins with a tab, which Go takes for indentation, or that holds nothing but blanks. */
+const BLANK_START = /^\s*(?:\t|$)/;
+
+const needsQuotes = (text: string) =>
+  GO_NUMBER.test(text.replaceAll('_', '')) || BLANK_START.test(text) || text.search(ESCAPED) !== -1;
 
 const escapeSequence = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -47,6 +47,11 @@ test.each([
   expect(manifestYaml([{ a: text }])).toBe(`${line}\n`);
 });
 
+test.each(['\ta\n', '\n\ta\n', '\n'])('%j is quoted: Go would take the blanks for indentation', (text) => {
+  expect(manifestYaml([{ a: text }])).toBe(`a: ${JSON.stringify(text)}\n`);
+  expect(manifestYaml([{ a: 'all:\n\ttrue\n' }])).toBe('a: |\n  all:\n  \ttrue\n');
+});
+
 test('numbers stay numbers, and documents are set apart', () => {
   expect(manifestYaml([{ a: 1 }, { b: [0.5, true, null] }])).toBe('a: 1\n---\nb:\n  - 0.5\n  - true\n  - null\n');
 });
