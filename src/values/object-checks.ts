@@ -1,5 +1,6 @@
 import { affinitySeconds, idleSeconds, LONGEST_AFFINITY_SECONDS, sessionAffinity } from './affinity.ts';
 import { type Check, when } from './check.ts';
+import type { Values } from './schema.ts';
 import { isTree, type Tree } from './tree.ts';
 
 /** Labels that the charts set and that Services select by; they may not be changed. */
@@ -10,16 +11,22 @@ export const OWN_LABELS = [
   'app.kubernetes.io/version',
 ] as const;
 
-const OWN_KINDS = [
-  ' ServiceAccount',
-  ' Service',
-  'apps Deployment',
-  'autoscaling HorizontalPodAutoscaler',
-  'policy PodDisruptionBudget',
-  'networking.k8s.io NetworkPolicy',
-  'networking.k8s.io Ingress',
-  'gateway.networking.k8s.io HTTPRoute',
-];
+/** Group, kind and name of what the charts make from these values; a test holds it against what they do make. */
+function ownObjects(values: Values): readonly string[] {
+  const { name, serviceAccount, podDisruptionBudget, autoscaling, networkPolicy, ingress, httpRoute } = values;
+  const made = (enabled: boolean, kind: string, of: string = name) => (enabled ? [`${kind} ${of}`] : []);
+  return [
+    ` Service ${name}`,
+    ` Service ${name}-peers`,
+    `apps Deployment ${name}`,
+    ...made(serviceAccount.create, ' ServiceAccount', serviceAccount.name),
+    ...made(podDisruptionBudget.enabled, 'policy PodDisruptionBudget'),
+    ...made(autoscaling.enabled, 'autoscaling HorizontalPodAutoscaler'),
+    ...made(networkPolicy.enabled, 'networking.k8s.io NetworkPolicy'),
+    ...made(ingress.enabled, 'networking.k8s.io Ingress'),
+    ...made(httpRoute.enabled, 'gateway.networking.k8s.io HTTPRoute'),
+  ];
+}
 
 /** Rules about the objects around the Deployment. */
 export const objectChecks: readonly Check[] = [
@@ -82,14 +89,13 @@ export const objectChecks: readonly Check[] = [
       })),
   },
   {
-    reads: ['extraObjects', 'name', 'namespace', 'serviceAccount.name'],
+    reads: [
+      ...['extraObjects', 'name', 'namespace', 'serviceAccount.create', 'serviceAccount.name'],
+      ...['podDisruptionBudget', 'autoscaling', 'networkPolicy', 'ingress', 'httpRoute'].map((key) => `${key}.enabled`),
+    ],
     find(values) {
-      const { extraObjects, name, serviceAccount, namespace = '' } = values;
-      const taken = new Set(
-        OWN_KINDS.flatMap((kind) =>
-          [name, `${name}-peers`, serviceAccount.name ?? name].map((own) => `${kind} ${own} ${namespace}`),
-        ),
-      );
+      const { extraObjects, namespace = '' } = values;
+      const taken = new Set(ownObjects(values).map((own) => `${own} ${namespace}`));
       return extraObjects.flatMap((object, index) => {
         const identity = identify(object);
         const path = `extraObjects.${index}`;
