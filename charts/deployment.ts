@@ -1,4 +1,10 @@
-import type { V1Container, V1Deployment, V1DeploymentStrategy, V1PodSpec } from '@kubernetes/client-node';
+import type {
+  V1Container,
+  V1Deployment,
+  V1DeploymentSpec,
+  V1DeploymentStrategy,
+  V1PodSpec,
+} from '@kubernetes/client-node';
 import { gracePeriodSeconds } from '../src/values/drain-time.ts';
 import { fixedReplicas } from '../src/values/scale.ts';
 import type { Values } from '../src/values/schema.ts';
@@ -16,7 +22,7 @@ export function deployment(values: Values): Named<V1Deployment> {
     metadata: metadata(values),
     spec: {
       ...(replicas === undefined ? {} : { replicas }),
-      ...(values.minReadySeconds === undefined ? {} : { minReadySeconds: values.minReadySeconds }),
+      ...readyTimes(values),
       selector: { matchLabels: selectorLabels(values) },
       strategy: strategy(values),
       template: {
@@ -28,6 +34,17 @@ export function deployment(values: Values): Named<V1Deployment> {
       },
     },
   };
+}
+
+/** Kubernetes' default time for a rollout to make progress, which must be above `minReadySeconds`. */
+const PROGRESS_SECONDS = 600;
+
+function readyTimes({
+  minReadySeconds,
+}: Values): Pick<V1DeploymentSpec, 'minReadySeconds' | 'progressDeadlineSeconds'> {
+  if (minReadySeconds === undefined) return {};
+  if (minReadySeconds < PROGRESS_SECONDS) return { minReadySeconds };
+  return { minReadySeconds, progressDeadlineSeconds: minReadySeconds + PROGRESS_SECONDS };
 }
 
 /** Kubernetes refuses the numbers of a rolling update beside `Recreate`. */
@@ -51,8 +68,13 @@ function podSpec(values: Values): V1PodSpec {
     ...whenAny('nodeSelector', values.nodeSelector),
     ...whenAny('tolerations', values.tolerations),
     ...whenAny('affinity', values.affinity),
-    ...whenAny('topologySpreadConstraints', values.topologySpreadConstraints),
+    ...whenAny('topologySpreadConstraints', values.topologySpreadConstraints.map(spreadOver(values))),
   };
+}
+
+/** A constraint without a selector counts no pods at all, so it counts the fleet's own. */
+function spreadOver(values: Values): (constraint: object) => object {
+  return (constraint) => ({ labelSelector: { matchLabels: selectorLabels(values) }, ...constraint });
 }
 
 /** `{ key: value }` when there is anything in it: an empty list or map says nothing and reads badly. */

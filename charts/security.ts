@@ -1,4 +1,4 @@
-import type { V1PodSecurityContext, V1SecurityContext } from '@kubernetes/client-node';
+import type { V1Capabilities, V1PodSecurityContext, V1SecurityContext } from '@kubernetes/client-node';
 import type { Values } from '../src/values/schema.ts';
 
 /** Any number but 0; 1000 is the `node` user of the usual Node images. */
@@ -17,10 +17,12 @@ export function podSecurityContext(values: Pick<Values, 'podSecurityContext'>): 
 
 /** What Pod Security "restricted" asks of a container, with a read-only root, and the user's fields laid over. */
 export function securityContext(values: Pick<Values, 'securityContext'>): V1SecurityContext {
+  const { capabilities, ...given } = values.securityContext;
   return {
     allowPrivilegeEscalation: false,
-    capabilities: { drop: ['ALL'] },
+    // What is added back does not give back all the others.
+    capabilities: { drop: ['ALL'], ...(capabilities as V1Capabilities | undefined) },
     readOnlyRootFilesystem: true,
-    ...values.securityContext,
+    ...given,
   };
 }

@@ -9,6 +9,23 @@ export const rawList = z.array(rawMap);
 /** Labels or annotations: text to text. */
 export const textMap = z.record(z.string(), z.string());
 
+/** An environment variable of a container; Kubernetes takes only text as its value. */
+export const environmentVariables = z.array(
+  z.strictObject({
+    name: z.string().min(1).describe('name of the variable'),
+    value: z.string().optional().describe('its text'),
+    valueFrom: rawMap.optional().describe('where its text comes from, as Kubernetes has it'),
+  }),
+);
+
+/** The largest number that fits where Kubernetes keeps 32 bits. */
+const INT32_MAX = 2_147_483_647;
+
+/** Seconds, pods or failures, from `least` up to what Kubernetes can keep. */
+export function int32(least: 0 | 1) {
+  return z.int().min(least).max(INT32_MAX);
+}
+
 /** A name of one DNS label that begins with a letter, as Services need it. */
 export function dnsLabel(longest: number) {
   return z
@@ -40,8 +57,14 @@ export const hostPattern = z
 
 /** A number of pods or a share of them, such as 1 or "25%". */
 export const podsOrPercent = z.union([
-  z.int().min(0),
-  z.string().regex(/^\d+%$/, 'must be a number of pods or a share such as 25%'),
+  int32(0),
+  z.string().regex(/^\d{1,7}%$/, 'must be a number of pods or a share such as 25%'),
+]);
+
+/** The same where Kubernetes takes no share above 100%. */
+export const podsOrShare = z.union([
+  int32(0),
+  z.string().regex(/^(\d{1,2}|100)%$/, 'must be a number of pods or a share from 0% to 100%'),
 ]);
 
 /** A TCP port that a Service or a pod can be reached on. */

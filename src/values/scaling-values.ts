@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { podsOrPercent, rawMap } from './fragments.ts';
+import { int32, podsOrShare, rawMap } from './fragments.ts';
 
 /** The HorizontalPodAutoscaler on the connections that the pods hold. */
 export const autoscalingValues = z
   .strictObject({
     enabled: z.boolean().default(false).describe('let the number of pods follow the connections they hold'),
-    minReplicas: z.int().min(1).default(1).describe('pods to keep at least'),
-    maxReplicas: z.int().min(1).default(10).describe('pods to run at most'),
+    minReplicas: int32(1).default(1).describe('pods to keep at least'),
+    maxReplicas: int32(1).default(10).describe('pods to run at most'),
     targetUtilization: z.int().min(1).max(100).default(70).describe('percent of the slots that should be in use'),
     behavior: z
       .strictObject({
@@ -22,8 +22,8 @@ export const autoscalingValues = z
 export const disruptionBudgetValues = z
   .strictObject({
     enabled: z.boolean().default(true).describe('make a PodDisruptionBudget'),
-    maxUnavailable: podsOrPercent.optional().describe('pods that may be away at once; 1 if neither is set'),
-    minAvailable: podsOrPercent.optional().describe('pods that must stay; instead of maxUnavailable'),
+    maxUnavailable: podsOrShare.optional().describe('pods that may be away at once; 1 if neither is set'),
+    minAvailable: podsOrShare.optional().describe('pods that must stay; instead of maxUnavailable'),
     unhealthyPodEvictionPolicy: z
       .enum(['AlwaysAllow', 'IfHealthyBudget'])
       .default('AlwaysAllow')

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dnsLabel, namespaceName, rawList } from './fragments.ts';
+import { dnsLabel, int32, namespaceName, rawList } from './fragments.ts';
 import { httpRouteValues, ingressValues, networkPolicyValues, serviceValues } from './network-values.ts';
 import { autoscalingValues, disruptionBudgetValues } from './scaling-values.ts';
 import { serverValues } from './server-values.ts';
@@ -25,11 +25,8 @@ export const valuesSchema = z.strictObject({
   httpRoute: httpRouteValues.describe('a route of the Gateway API in front of the Service'),
   probes: probesValues.describe('the numbers of the probes; what they ask is settled'),
   strategy: strategyValues.describe('how pods are replaced'),
-  minReadySeconds: z.int().min(0).optional().describe('seconds that a new pod must be Ready to count'),
-  terminationGracePeriodSeconds: z
-    .int()
-    .min(1)
-    .max(2_147_483_647)
+  minReadySeconds: int32(0).max(2_147_482_000).optional().describe('seconds that a new pod must be Ready to count'),
+  terminationGracePeriodSeconds: int32(1)
     .optional()
     .describe('seconds that a pod gets to end; what the drain needs if not set'),
   podDisruptionBudget: disruptionBudgetValues.describe('how many pods a node drain may take at once'),

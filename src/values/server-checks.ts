@@ -60,16 +60,16 @@ export const serverChecks: readonly Check[] = [
     reads: ['server.env'],
     find({ server }) {
       return server.env.flatMap((variable, index) => {
-        const key = settings.find((setting) => environmentName(setting) === variable['name']);
+        const key = settings.find((setting) => environmentName(setting) === variable.name);
         const path = `server.env.${index}`;
         return [
           ...when(
             key !== undefined,
             path,
-            () => `sets ${variable['name']}, which the charts would not know of. Give server.${key} instead.`,
+            () => `sets ${variable.name}, which the charts would not know of. Give server.${key} instead.`,
           ),
           ...when(
-            variable['name'] === NAMESPACE_VARIABLE,
+            variable.name === NAMESPACE_VARIABLE,
             path,
             () => `sets ${NAMESPACE_VARIABLE}, which the charts set to the pod’s namespace.`,
           ),

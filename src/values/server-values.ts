@@ -6,7 +6,7 @@ import {
   serveConfigKeys,
   serveConfigSchema,
 } from '../config/serve-config.ts';
-import { rawList, reachablePort } from './fragments.ts';
+import { environmentVariables, rawList, reachablePort } from './fragments.ts';
 
 /** What `berth serve` does when it is told nothing. */
 export const serveDefaults: ServeConfig = serveConfigSchema.parse({});
@@ -65,7 +65,7 @@ export const serverValues = z.strictObject({
     .optional()
     .describe('path of a module in the image; the bundled example server if not set'),
   ...settingsShape,
-  env: rawList.default([]).describe('environment variables of the container, as Kubernetes has them'),
+  env: environmentVariables.default([]).describe('environment variables of the container, as Kubernetes has them'),
   envFrom: rawList.default([]).describe('ConfigMaps and Secrets to take environment variables from'),
   volumes: rawList.default([]).describe('volumes of the pod'),
   volumeMounts: rawList.default([]).describe('where the container mounts them'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectName, podsOrPercent, rawList, rawMap, textMap } from './fragments.ts';
+import { int32, objectName, podsOrPercent, podsOrShare, rawList, rawMap, textMap } from './fragments.ts';
 
 /** Which image runs; a tag or a digest is needed, since a node would otherwise run whatever "latest" it has. */
 export const imageValues = z.strictObject({
@@ -26,10 +26,10 @@ export const imageValues = z.strictObject({
 function probeValues(defaults: { periodSeconds: number; timeoutSeconds: number; failureThreshold: number }) {
   return z
     .strictObject({
-      initialDelaySeconds: z.int().min(0).optional().describe('seconds before the first probe'),
-      periodSeconds: z.int().min(1).default(defaults.periodSeconds).describe('seconds between probes'),
-      timeoutSeconds: z.int().min(1).default(defaults.timeoutSeconds).describe('seconds that an answer may take'),
-      failureThreshold: z.int().min(1).default(defaults.failureThreshold).describe('failures in a row that count'),
+      initialDelaySeconds: int32(0).optional().describe('seconds before the first probe'),
+      periodSeconds: int32(1).default(defaults.periodSeconds).describe('seconds between probes'),
+      timeoutSeconds: int32(1).default(defaults.timeoutSeconds).describe('seconds that an answer may take'),
+      failureThreshold: int32(1).default(defaults.failureThreshold).describe('failures in a row that count'),
     })
     .prefault({});
 }
@@ -50,7 +50,7 @@ export const strategyValues = z
     rollingUpdate: z
       .strictObject({
         maxSurge: podsOrPercent.default('25%').describe('pods that may run beyond the number asked for'),
-        maxUnavailable: podsOrPercent.default(0).describe('pods that may be missing'),
+        maxUnavailable: podsOrShare.default(0).describe('pods that may be missing'),
       })
       .prefault({})
       .describe('the pace of a rolling update'),

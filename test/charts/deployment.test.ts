@@ -58,6 +58,30 @@ test('security fields that the user gives are laid over, the others stay', () =>
   });
 });
 
+test('a capability that is added leaves all others dropped', () => {
+  const capabilities = (given: object) =>
+    renderedContainer({ securityContext: { capabilities: given } }).securityContext;
+  expect(capabilities({ add: ['NET_BIND_SERVICE'] }).capabilities).toEqual({
+    drop: ['ALL'],
+    add: ['NET_BIND_SERVICE'],
+  });
+  expect(capabilities({ drop: ['NET_RAW'] }).capabilities).toEqual({ drop: ['NET_RAW'] });
+});
+
+test('a rollout may take longer than its pods must be Ready', () => {
+  const spec = (minReadySeconds: number) => rendered('Deployment', { minReadySeconds }).spec;
+  expect(spec(599)).not.toHaveProperty('progressDeadlineSeconds');
+  expect(spec(600)).toMatchObject({ minReadySeconds: 600, progressDeadlineSeconds: 1200 });
+  expect(rendered('Deployment').spec).not.toHaveProperty('progressDeadlineSeconds');
+});
+
+test('a spread without a selector counts the pods of the fleet, one with a selector is kept', () => {
+  const spread = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' };
+  const own = { ...spread, labelSelector: { matchLabels: { a: 'b' } } };
+  const { spec } = rendered('Deployment', { topologySpreadConstraints: [spread, own] });
+  expect(spec.template.spec.topologySpreadConstraints).toEqual([{ ...spread, labelSelector: spec.selector }, own]);
+});
+
 test('no Service can set variables in the pod, and no token is mounted', () => {
   expect(rendered('Deployment').spec.template.spec).toMatchObject({
     enableServiceLinks: false,

@@ -45,8 +45,30 @@ describe('one wrong key is one sentence that names it, what was found and what i
     [{ name: 'Berth' }, 'name must be a DNS label: small letters, digits and -, a letter first. Got "Berth".'],
     [{ name: 'a'.repeat(58) }, `name must have at most 57 characters. Got "${'a'.repeat(58)}".`],
     [
+      { server: { env: [{ name: 'DEBUG', value: 1 }] } },
+      'server.env.0.value must be a string. Got 1. Quote it, or use --set-string.',
+    ],
+    [
+      { server: { env: [{ name: 'DEBUG', value: true }] } },
+      'server.env.0.value must be a string. Got true. Quote it, or use --set-string.',
+    ],
+    [{ server: { env: [{ value: 'a' }] } }, 'server.env.0.name must be a string. Got nothing.'],
+    [{ server: { env: [{ name: 'A', valueFrom: 'b' }] } }, 'server.env.0.valueFrom must be a map. Got "b".'],
+    [
+      { podDisruptionBudget: { minAvailable: '101%' } },
+      'podDisruptionBudget.minAvailable must be a number of pods or a share from 0% to 100%. Got "101%".',
+    ],
+    [
+      { strategy: { rollingUpdate: { maxUnavailable: '150%' } } },
+      'strategy.rollingUpdate.maxUnavailable must be a number of pods or a share from 0% to 100%. Got "150%".',
+    ],
+    [
+      { probes: { startup: { failureThreshold: 2 ** 31 } } },
+      'probes.startup.failureThreshold must be at most 2147483647. Got 2147483648.',
+    ],
+    [
       { podDisruptionBudget: { maxUnavailable: 'some' } },
-      'podDisruptionBudget.maxUnavailable must be a number of pods or a share such as 25%. Got "some".',
+      'podDisruptionBudget.maxUnavailable must be a number of pods or a share from 0% to 100%. Got "some".',
     ],
   ])('%j', (more, sentence) => {
     expect(problems(more)).toEqual([sentence]);
