@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseAllDocuments } from 'yaml';
+import { isScalar, parseAllDocuments } from 'yaml';
 import { UsageError } from '../config/problems.ts';
 import { findReserved, isTree, type Tree } from './tree.ts';
 
@@ -24,10 +24,12 @@ const isPlainData = (tag: { readonly format?: string; readonly tag: string }) =>
 
 /** Parses one values file: YAML 1.1 as kubectl and Helm read it, one map per file. */
 export function parseValuesFile(text: string, name: string): Tree {
-  const documents = parseAllDocuments(text, {
+  const all = parseAllDocuments(text, {
     version: '1.1',
     customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || isPlainData(tag)),
   });
+  // A line of --- at the end, or two of them at the beginning, begin a document in which there is nothing.
+  const documents = all.filter(({ contents, errors }) => errors.length > 0 || !isNothing(contents));
   const [document, second] = documents;
   if (document === undefined) return {};
   const error = document.errors[0] ?? second?.errors[0];
@@ -46,11 +48,31 @@ export function parseValuesFile(text: string, name: string): Tree {
   return value;
 }
 
+const isNothing = (contents: unknown) => contents === null || (isScalar(contents) && contents.value === null);
+
+/** The path of the first number that JSON has no way to write, or that was rounded when it was read. */
+function findInexact(value: unknown, path = ''): string | undefined {
+  if (typeof value === 'number') {
+    return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value)) ? undefined : path;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, child] of Object.entries(value)) {
+    const found = findInexact(child, path === '' ? key : `${path}.${key}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function toPlain(convert: () => unknown, name: string): unknown {
   try {
     // Through JSON, so that an alias becomes a copy, and one that contains itself is an error here and not later.
-    return JSON.parse(JSON.stringify(convert()) ?? 'null');
+    const value = convert();
+    const json = JSON.stringify(value) ?? 'null';
+    const path = findInexact(value);
+    if (path !== undefined) throw new UsageError([`${name}: ${path} is a number that would be changed. Quote it.`]);
+    return JSON.parse(json);
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError([`${name} is not usable YAML: ${firstLine((error as Error).message)}`]);
   }
 }

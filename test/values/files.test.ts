@@ -28,7 +28,19 @@ test('an empty file holds no values', () => {
   expect(parseValuesFile('# nothing yet\n', 'values.yaml')).toEqual({});
 });
 
+test.each(['a: 1\n---\n', '---\n---\na: 1', '---\na: 1\n---\n# nothing\n'])('%j is one document', (text) => {
+  expect(parseValuesFile(text, 'values.yaml')).toEqual({ a: 1 });
+});
+
+test('the largest number that is kept exactly is no error', () => {
+  expect(parseValuesFile('a: 9007199254740991\nb: -0.5', 'values.yaml')).toEqual({ a: 9007199254740991, b: -0.5 });
+});
+
 test.each([
+  ['a: {b: [1, .inf]}', 'v.yaml: a.b.1 is a number that would be changed. Quote it.'],
+  ['a: -.inf', 'v.yaml: a is a number that would be changed. Quote it.'],
+  ['a: .nan', 'v.yaml: a is a number that would be changed. Quote it.'],
+  ['id: 9007199254740993', 'v.yaml: id is a number that would be changed. Quote it.'],
   ['a: 1\nb: [', 'v.yaml:2 is not YAML: '],
   ['a: 1\na: 2', 'v.yaml:2 is not YAML: Map keys must be unique'],
   ['- a', 'v.yaml:1 must be a map of values. Got a list.'],
