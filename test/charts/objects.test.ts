@@ -84,6 +84,26 @@ describe('the HorizontalPodAutoscaler', () => {
   });
 });
 
+test('the HTTPRoute sends to the port that the Service has', () => {
+  const httpRoute = { enabled: true, parentRefs: [{ name: 'public' }], hostnames: ['a.example.com'] };
+  const port = (more: object) => rendered('HTTPRoute', { httpRoute, ...more }).spec.rules[0].backendRefs[0];
+  expect(port({ service: { port: 8080 } })).toEqual({ name: 'berth', port: 8080 });
+  expect(port({})).toEqual({ name: 'berth', port: 80 });
+});
+
+test.each([
+  ['v1.2', 'v1.2'],
+  ['a'.repeat(63), 'a'.repeat(63)],
+  ['a'.repeat(64), undefined],
+  ['v1-', undefined],
+  ['v1.', undefined],
+  ['_v1', undefined],
+])('the tag %s makes the version label %s, since not every tag can be a label', (tag, version) => {
+  const { metadata, spec } = rendered('Deployment', { image: { repository: 'a', tag } });
+  expect(metadata.labels['app.kubernetes.io/version']).toBe(version);
+  expect(spec.template.metadata.labels['app.kubernetes.io/version']).toBe(version);
+});
+
 test('the PodDisruptionBudget lets one pod go at a time, and sick ones always', () => {
   expect(rendered('PodDisruptionBudget').spec).toMatchObject({
     maxUnavailable: 1,

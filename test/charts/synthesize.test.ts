@@ -61,6 +61,12 @@ test('the file is named for the fleet, and names carry no hash', () => {
   expect([...new Set(parseManifest(yaml).map((object) => object.metadata.name))]).toEqual(['notes', 'notes-peers']);
 });
 
+test('a fleet may have the name of what every JavaScript object has', () => {
+  const { fileName, yaml } = synthesize(validateValues(minimal({ name: 'constructor' })));
+  expect(fileName).toBe('constructor.k8s.yaml');
+  expect(yaml.replaceAll('constructor', 'notes')).toBe(synthesize(validateValues(minimal({ name: 'notes' }))).yaml);
+});
+
 test('without a namespace no object names one, with one all of them do', () => {
   const namespaces = (more: object) =>
     render(validateValues(minimal({ ...more }))).map((object) => object.metadata.namespace);
