@@ -9,6 +9,16 @@ export const rawList = z.array(rawMap);
 /** Labels or annotations: text to text. */
 export const textMap = z.record(z.string(), z.string());
 
+const LABEL_PART = '[A-Za-z0-9]([-\\w.]{0,61}[A-Za-z0-9])?';
+const LABEL_KEY = new RegExp(`^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?${LABEL_PART}$`);
+const LABEL_VALUE = new RegExp(`^(${LABEL_PART})?$`);
+
+/** Labels, in which Kubernetes limits keys and values. */
+export const labelMap = z.record(
+  z.string().regex(LABEL_KEY, 'must be the key of a label'),
+  z.string().regex(LABEL_VALUE, 'must be the value of a label: at most 63 letters, digits, -, _ and dots'),
+);
+
 /** An environment variable of a container; Kubernetes takes only text as its value. */
 export const environmentVariables = z.array(
   z.strictObject({
@@ -54,6 +64,9 @@ export const hostPattern = z
   .string()
   .regex(/^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, 'must be a host name')
   .max(253);
+
+/** The same where Kubernetes takes no address. */
+export const hostName = hostPattern.refine((text) => !/^[\d.]+$/.test(text), 'must be a host name and not an address');
 
 /** A number of pods or a share of them, such as 1 or "25%". */
 export const podsOrPercent = z.union([

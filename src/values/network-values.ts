@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { hostPattern, namespaceName, rawList, rawMap, reachablePort, textMap } from './fragments.ts';
+import { hostName, namespaceName, objectName, rawList, rawMap, reachablePort, textMap } from './fragments.ts';
 
 /** The Service that clients use. */
 export const serviceValues = z
@@ -24,8 +24,8 @@ export const serviceValues = z
 export const ingressValues = z
   .strictObject({
     enabled: z.boolean().default(false).describe('make an Ingress'),
-    className: z.string().min(1).optional().describe('class of the Ingress'),
-    hosts: z.array(hostPattern).default([]).describe('host names; the server accepts them too'),
+    className: objectName.optional().describe('class of the Ingress'),
+    hosts: z.array(hostName).default([]).describe('host names; the server accepts them too'),
     tls: rawList.default([]).describe('certificates, as Kubernetes has them'),
     annotations: textMap.default({}).describe('annotations of the Ingress'),
   })
@@ -36,7 +36,7 @@ export const httpRouteValues = z
   .strictObject({
     enabled: z.boolean().default(false).describe('make an HTTPRoute'),
     parentRefs: rawList.default([]).describe('the gateways that it joins'),
-    hostnames: z.array(hostPattern).default([]).describe('host names; the server accepts them too'),
+    hostnames: z.array(hostName).default([]).describe('host names; the server accepts them too'),
     annotations: textMap.default({}).describe('annotations of the HTTPRoute'),
   })
   .prefault({});

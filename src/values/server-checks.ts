@@ -89,6 +89,46 @@ export const serverChecks: readonly Check[] = [
       ),
   },
   {
+    reads: ['extraContainers'],
+    find: ({ extraContainers }) =>
+      repeated(extraContainers.map((container) => container['name'])).map((index) => ({
+        path: `extraContainers.${index}.name`,
+        message: `is ${extraContainers[index]?.['name']}, the name of another container of the pod.`,
+      })),
+  },
+  {
+    reads: ['server.volumeMounts', 'server.volumes'],
+    find({ server: { volumes, volumeMounts } }) {
+      const names = new Set(volumes.map((volume) => volume['name']));
+      return [
+        ...repeated(volumeMounts.map((mount) => mount['mountPath'])).map((index) => ({
+          path: `server.volumeMounts.${index}.mountPath`,
+          message: `is ${volumeMounts[index]?.['mountPath']}, where another volume is mounted.`,
+        })),
+        ...volumeMounts.flatMap(({ name }, index) =>
+          when(
+            !names.has(name),
+            `server.volumeMounts.${index}.name`,
+            () => `is ${name}, but server.volumes has no volume of that name.`,
+          ),
+        ),
+      ];
+    },
+  },
+  {
+    reads: ['server.allowedHosts', 'server.allowedOrigins'],
+    find: ({ server }) =>
+      (['allowedHosts', 'allowedOrigins'] as const).flatMap((key) =>
+        (server[key] ?? []).flatMap((text, index) =>
+          when(
+            /[\s,]/.test(text),
+            `server.${key}.${index}`,
+            () => `must be one name, without commas and blanks. Got ${JSON.stringify(text)}.`,
+          ),
+        ),
+      ),
+  },
+  {
     reads: ['image'],
     find: ({ image }) =>
       when(
@@ -98,3 +138,8 @@ export const serverChecks: readonly Check[] = [
       ),
   },
 ];
+
+/** The indexes of the texts that another one before them is equal to. */
+function repeated(texts: readonly unknown[]): readonly number[] {
+  return texts.flatMap((text, index) => (text !== undefined && texts.indexOf(text) < index ? [index] : []));
+}

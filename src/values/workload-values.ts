@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { int32, objectName, podsOrPercent, podsOrShare, rawList, rawMap, textMap } from './fragments.ts';
+import { int32, labelMap, objectName, podsOrPercent, podsOrShare, rawList, rawMap, textMap } from './fragments.ts';
 
 /** Which image runs; a tag or a digest is needed, since a node would otherwise run whatever "latest" it has. */
 export const imageValues = z.strictObject({
@@ -71,12 +71,12 @@ export const podValues = {
   resources: rawMap
     .optional()
     .describe('requests and limits of the container; computed from server.maxConnections if not set'),
-  nodeSelector: textMap.default({}).describe('labels that a node must have'),
+  nodeSelector: labelMap.default({}).describe('labels that a node must have'),
   tolerations: rawList.default([]).describe('taints that the pods tolerate'),
   affinity: rawMap.default({}).describe('affinity of the pods'),
   topologySpreadConstraints: rawList.default([]).describe('how the pods spread over zones and nodes'),
   priorityClassName: objectName.optional().describe('priority class of the pods'),
-  podLabels: textMap.default({}).describe('labels to add to the pods'),
+  podLabels: labelMap.default({}).describe('labels to add to the pods'),
   podAnnotations: textMap.default({}).describe('annotations to add to the pods'),
   podSecurityContext: rawMap.default({}).describe('laid over the security context of the pod, which is "restricted"'),
   securityContext: rawMap.default({}).describe('laid over the security context of the container'),

@@ -30,6 +30,10 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'autoscaling.targetUtilization': { to: 50, within: scaled },
   'autoscaling.behavior.scaleUp': { to: { selectPolicy: 'Disabled' }, within: scaled },
   'autoscaling.behavior.scaleDown': { to: { selectPolicy: 'Disabled' }, within: scaled },
+  'server.volumeMounts': {
+    to: [{ name: 'other', mountPath: '/a' }],
+    within: { server: { volumes: [{ name: 'other' }] } },
+  },
   'service.sessionAffinity': { to: 'None' },
   'service.sessionAffinityTimeoutSeconds': { to: 20_000 },
   'ingress.enabled': { to: true, within: { ingress: { hosts: ['a.example.com'] } } },

@@ -14,6 +14,13 @@ function problems(more: Record<string, unknown>): readonly string[] {
   }
 }
 
+test.each(['a b', '-a', 'a/b/c', 'A.b/c', ''])('%j is no key of a label', (key) => {
+  for (const map of ['podLabels', 'nodeSelector']) {
+    expect(problems({ [map]: { [key]: 'x' } })).toHaveLength(1);
+    expect(problems({ [map]: { 'a.example.com/b_c.D': '', a: '1.0' } })).toEqual([]);
+  }
+});
+
 test('a name and an image are enough', () => {
   expect(validateValues(minimal())).toMatchObject({ name: 'berth', service: { port: 80 } });
 });
@@ -51,6 +58,15 @@ describe('one wrong key is one sentence that names it, what was found and what i
     [
       { server: { env: [{ name: 'DEBUG', value: true }] } },
       'server.env.0.value must be a string. Got true. Quote it, or use --set-string.',
+    ],
+    [{ ingress: { hosts: ['10.0.0.1'] } }, 'ingress.hosts.0 must be a host name and not an address. Got "10.0.0.1".'],
+    [
+      { ingress: { className: 'My Class' } },
+      'ingress.className must be a DNS name: small letters, digits, - and dots. Got "My Class".',
+    ],
+    [
+      { podLabels: { team: 'a b' } },
+      'podLabels.team must be the value of a label: at most 63 letters, digits, -, _ and dots. Got "a b".',
     ],
     [{ server: { env: [{ value: 'a' }] } }, 'server.env.0.name must be a string. Got nothing.'],
     [{ server: { env: [{ name: 'A', valueFrom: 'b' }] } }, 'server.env.0.valueFrom must be a map. Got "b".'],
@@ -186,6 +202,30 @@ describe('keys that contradict each other say what would happen', () => {
     [
       { extraContainers: [{ name: 'berth' }] },
       'extraContainers.0.name is berth, the name of the server’s own container.',
+    ],
+    [
+      { extraContainers: [{ name: 'a' }, { name: 'a' }] },
+      'extraContainers.1.name is a, the name of another container of the pod.',
+    ],
+    [
+      {
+        server: {
+          volumes: [{ name: 'v' }],
+          volumeMounts: [
+            { name: 'v', mountPath: '/a' },
+            { name: 'v', mountPath: '/a' },
+          ],
+        },
+      },
+      'server.volumeMounts.1.mountPath is /a, where another volume is mounted.',
+    ],
+    [
+      { server: { volumeMounts: [{ name: 'v', mountPath: '/a' }] } },
+      'server.volumeMounts.0.name is v, but server.volumes has no volume of that name.',
+    ],
+    [
+      { server: { allowedHosts: ['a.example.com,b.example.com'] } },
+      'server.allowedHosts.0 must be one name, without commas and blanks. Got "a.example.com,b.example.com".',
     ],
     [
       { serviceAccount: { create: false, annotations: { a: 'b' } } },
