@@ -37,7 +37,9 @@ function shapeProblems(error: z.ZodError, tree: unknown): readonly Problem[] {
     path,
     message: message.startsWith('is not known.')
       ? (notAvailable.get(path) ?? message)
-      : `${message}${/^must be a string\. Got [-\dtf]/.test(message) ? ' Quote it, or use --set-string.' : ''}`,
+      : message.startsWith('Invalid key in record')
+        ? 'is not a key that a label may have.'
+        : `${message}${/^must be a string\. Got [-\dtf]/.test(message) ? ' Quote it, or use --set-string.' : ''}`,
   }));
 }
 
