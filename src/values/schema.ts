@@ -25,6 +25,7 @@ export const valuesSchema = z.strictObject({
   httpRoute: httpRouteValues.describe('a route of the Gateway API in front of the Service'),
   probes: probesValues.describe('the numbers of the probes; what they ask is settled'),
   strategy: strategyValues.describe('how pods are replaced'),
+  // The rollout's deadline is this and ten minutes, and must be an int32 as well.
   minReadySeconds: int32(0).max(2_147_482_000).optional().describe('seconds that a new pod must be Ready to count'),
   terminationGracePeriodSeconds: int32(1)
     .optional()
