@@ -6,7 +6,7 @@ import type { Named } from './kubernetes-object.ts';
 import { metadata } from './names.ts';
 
 /** The metric that the pods export: slots held, the same number that is limited and shown. */
-export const CONNECTIONS_METRIC = 'mcp_active_connections';
+const CONNECTIONS_METRIC = 'mcp_active_connections';
 
 const LEAST_STABILIZATION_SECONDS = 300;
 /** Kubernetes accepts no more. */

@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { RequestId } from './json-rpc.ts';
+import { ErrorCode, type RequestId } from './json-rpc.ts';
 
 /** A reader that takes nothing for so long is gone, whatever its socket says. */
 export const STALL_MS = 30_000;
@@ -43,6 +43,11 @@ export function answerError(
   headers?: OutgoingHttpHeaders,
 ): void {
   answerJson(res, status, { jsonrpc: '2.0', error: { code, message, data }, id }, headers);
+}
+
+/** Answers 404 to who names a session that is not here: its client opens another (MCP 2025-11-25, session management). */
+export function answerSessionNotFound(res: ServerResponse): void {
+  answerError(res, 404, { code: ErrorCode.sessionNotFound, message: 'Session not found' });
 }
 
 /** Answers without a body. */

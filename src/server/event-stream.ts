@@ -49,15 +49,9 @@ export class EventStream {
     res.flushHeaders();
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** Sends one message; the promise, if there is one, ends when the reader has caught up or is gone. */
-  message(data: string, id?: string): Promise<void> | undefined {
-    return this.raw(
-      id === undefined ? `event: message\ndata: ${data}\n\n` : `id: ${id}\nevent: message\ndata: ${data}\n\n`,
-    );
+  message(data: string, id: string): Promise<void> | undefined {
+    return this.raw(`id: ${id}\nevent: message\ndata: ${data}\n\n`);
   }
 
   /** Gives the client a place to resume from and the time to wait before it does (MCP 2025-11-25, SEP-1699). */

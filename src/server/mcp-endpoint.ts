@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from './admission.ts';
-import { answerEmpty, answerError } from './answers.ts';
+import { answerEmpty, answerError, answerSessionNotFound } from './answers.ts';
 import { BodyReader } from './body.ts';
 import { classify, headersAreModern } from './classify.ts';
 import { ErrorCode } from './json-rpc.ts';
@@ -9,7 +9,7 @@ import type { Session } from './legacy/session.ts';
 import type { Log } from './log.ts';
 import type { ModernEndpoint } from './modern/modern-endpoint.ts';
 import type { Refusals } from './refusals.ts';
-import type { WorkQueue } from './work-queue.ts';
+import type { Lane, WorkQueue } from './work-queue.ts';
 
 /** Bytes of a body that can only be an `initialize`; its params have a tighter limit, which says more clearly what is wrong. */
 const MAX_OPENING_BODY = 4 * MAX_INITIALIZE;
@@ -79,8 +79,9 @@ export class McpEndpoint {
     this.#bodies[session === undefined ? 'strangers' : 'members'].read(req, limit, (body) => {
       if ('refused' in body)
         return this.#refuseBody(body.refused, limit, session, sessionId !== undefined && !modern, res);
-      queue.push(isNew ? 'opening' : 'call', () => {
-        if (!res.destroyed) this.#serve(req, res, body.text);
+      const lane = isNew ? 'opening' : 'call';
+      queue.push(lane, () => {
+        if (!res.destroyed) this.#serve(req, res, body.text, lane);
         unpin?.();
       });
     });
@@ -94,7 +95,7 @@ export class McpEndpoint {
     res: ServerResponse,
   ): void {
     if (session === undefined && sessionNamed) {
-      answerError(res, 404, { code: ErrorCode.sessionNotFound, message: 'Session not found' });
+      answerSessionNotFound(res);
     } else if (why === 'too-large') {
       const message = `Payload too large: this request body may have ${limit} bytes.`;
       answerError(res, 413, { code: ErrorCode.server, message });
@@ -107,22 +108,21 @@ export class McpEndpoint {
   }
 
   /** What throws here is a fault of ours or of the module's; it must cost this request and nobody else's. */
-  #serve(req: IncomingMessage, res: ServerResponse, text: string): void {
+  #serve(req: IncomingMessage, res: ServerResponse, text: string, lane: Lane): void {
     try {
-      this.#dispatch(req, res, text);
+      this.#dispatch(req, res, text, lane);
     } catch (error) {
       this.#options.log.error({ err: error }, 'Request failed');
       answerError(res, 500, { code: ErrorCode.internal, message: 'Internal error' });
     }
   }
 
-  #dispatch(req: IncomingMessage, res: ServerResponse, text: string): void {
+  #dispatch(req: IncomingMessage, res: ServerResponse, text: string, lane: Lane): void {
     const classified = classify(req, text);
     if (classified.kind === 'legacy') {
       const serve = () => this.#options.legacy.post(classified.messages, classified.batch, req, res);
       // Headers that promised a modern call must not buy an opening a place among the calls.
-      if (headersAreModern(req) && req.headers['mcp-session-id'] === undefined)
-        this.#options.queue.push('opening', serve);
+      if (lane === 'call' && req.headers['mcp-session-id'] === undefined) this.#options.queue.push('opening', serve);
       else serve();
     } else if (classified.kind === 'invalid') {
       answerError(res, 400, classified, classified.id);

@@ -4,7 +4,7 @@ import type { Values } from './schema.ts';
 import { isTree, type Tree } from './tree.ts';
 
 /** Labels that the charts set and that Services select by; they may not be changed. */
-export const OWN_LABELS = [
+const OWN_LABELS = [
   'app.kubernetes.io/name',
   'app.kubernetes.io/instance',
   'app.kubernetes.io/managed-by',

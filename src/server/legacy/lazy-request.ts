@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { webHeaders } from '../web-headers.ts';
 
 /** A web `Request` that is built when a handler first looks at it; most never do, and building one costs 20 µs. */
 export function lazyRequest(req: IncomingMessage, url: () => URL): Request {
@@ -10,14 +11,4 @@ export function lazyRequest(req: IncomingMessage, url: () => URL): Request {
       return typeof value === 'function' ? value.bind(request) : value;
     },
   });
-}
-
-/** The headers of a Node request as a web `Headers` object. */
-export function webHeaders(req: IncomingMessage): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(req.headers)) {
-    if (typeof value === 'string') headers.set(name, value);
-    else for (const item of value ?? []) headers.append(name, item);
-  }
-  return headers;
 }

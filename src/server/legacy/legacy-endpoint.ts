@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
 import type { Admission } from '../admission.ts';
-import { answerEmpty, answerError } from '../answers.ts';
+import { answerEmpty, answerError, answerSessionNotFound } from '../answers.ts';
 import { ErrorCode, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../json-rpc.ts';
 import type { Refusals } from '../refusals.ts';
 import type { Session } from './session.ts';
@@ -106,9 +106,7 @@ export class LegacyEndpoint {
       return undefined;
     }
     const session = this.#options.sessions.get(id);
-    if (session === undefined) {
-      answerError(res, 404, { code: ErrorCode.sessionNotFound, message: 'Session not found' });
-    }
+    if (session === undefined) answerSessionNotFound(res);
     return session;
   }
 }

@@ -29,7 +29,7 @@ const CREATE_LIMIT_MS = 30_000;
 export interface SessionObserver {
   busy(session: Session): void;
   quiet(session: Session): void;
-  callStarted(call: JsonRpcRequest): void;
+  callStarted(): void;
   callOver(call: Call): void;
   ended(session: Session, reason: EndReason): void;
   failed(session: Session, error: unknown): void;
@@ -135,7 +135,8 @@ export class Session implements ExchangeHost, Outbound {
             headers: this.record.protocolVersion === '' ? { 'mcp-session-id': this.record.id } : {},
           });
     if (exchange !== undefined) this.#exchanges.add(exchange);
-    if (messages.some(isUse)) this.use.hold();
+    const used = messages.some(isUse);
+    if (used) this.use.hold();
     const context = messageContext(req, {
       ...(exchange !== undefined && this.primes && { closeSSEStream: () => exchange.closeStream() }),
       closeStandaloneSSEStream: () => this.#streams.sendAway(),
@@ -149,7 +150,7 @@ export class Session implements ExchangeHost, Outbound {
     for (const message of messages) {
       if (isNotification(message) && message.method === 'notifications/cancelled') this.#cancelled(message.params);
     }
-    if (messages.some(isUse)) this.use.letGo();
+    if (used) this.use.letGo();
   }
 
   /** Serves a GET; answers false when the stream that it asks for is over and was read to its end. */
@@ -250,7 +251,7 @@ export class Session implements ExchangeHost, Outbound {
   #serve(request: JsonRpcRequest, exchange: Exchange, context: MessageContext): void {
     if (isUse(request)) this.use.hold();
     this.#calls.add(request, exchange, this.#options.clock());
-    this.#options.observer.callStarted(request);
+    this.#options.observer.callStarted();
     const refusal = this.#setup.refusal(request);
     if (refusal === undefined && this.#object.deliver(request, context)) return;
     // Answered at once it is over by now; otherwise the SDK dropped what it could not read.

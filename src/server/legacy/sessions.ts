@@ -100,31 +100,27 @@ export class Sessions implements SessionObserver {
 
   /** Whether the longest-idle session may be closed to make room. */
   get evictable(): boolean {
-    return this.#longestIdle() !== undefined;
+    return this.#idleFor(this.#options.evictAfter).next().done === false;
   }
 
   /** Closes the longest-idle session if it may be closed; answers whether there is room now. */
   evict(): boolean {
-    const longest = this.#longestIdle();
+    const { value: longest } = this.#idleFor(this.#options.evictAfter).next();
     longest?.end('evicted');
     return longest !== undefined;
   }
 
-  #longestIdle(): Session | undefined {
-    const latest = this.#options.clock() - this.#options.evictAfter;
-    for (const [session, lastUsed] of this.#quiet) {
-      if (lastUsed > latest) return undefined;
-      if (!session.use.pinned) return session;
-    }
-    return undefined;
-  }
-
   /** Closes the sessions that nobody has used for the idle timeout. To be called every second or so. */
   expire(): void {
-    const oldest = this.#options.clock() - this.#options.sessionIdleTimeout;
+    for (const session of this.#idleFor(this.#options.sessionIdleTimeout)) session.end('expired');
+  }
+
+  /** The sessions that nobody has used for so many milliseconds, the longest idle first. */
+  *#idleFor(milliseconds: number): Generator<Session, undefined> {
+    const latest = this.#options.clock() - milliseconds;
     for (const [session, lastUsed] of this.#quiet) {
-      if (lastUsed > oldest) return;
-      if (!session.use.pinned) session.end('expired');
+      if (lastUsed > latest) return;
+      if (!session.use.pinned) yield session;
     }
   }
 

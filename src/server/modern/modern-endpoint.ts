@@ -7,11 +7,11 @@ import { answerEmpty, answerText } from '../answers.ts';
 import type { Classified } from '../classify.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
 import { idOf } from '../json-rpc.ts';
-import { webHeaders } from '../legacy/lazy-request.ts';
 import type { SessionMetrics } from '../legacy/sessions.ts';
 import type { Log } from '../log.ts';
 import type { Refusals } from '../refusals.ts';
 import { watchHandlers } from '../watch-handlers.ts';
+import { webHeaders } from '../web-headers.ts';
 import { ModernExchange } from './modern-exchange.ts';
 
 type ModernBody = Extract<Classified, { kind: 'modern' }>;
