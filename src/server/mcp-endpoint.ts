@@ -81,7 +81,7 @@ export class McpEndpoint {
         return this.#refuseBody(body.refused, limit, session, sessionId !== undefined && !modern, res);
       const lane = isNew ? 'opening' : 'call';
       queue.push(lane, () => {
-        if (!res.destroyed) this.#serve(req, res, body.text, lane);
+        this.#attempt(res, () => this.#dispatch(req, res, body.text, lane));
         unpin?.();
       });
     });
@@ -108,9 +108,10 @@ export class McpEndpoint {
   }
 
   /** What throws here is a fault of ours or of the module's; it must cost this request and nobody else's. */
-  #serve(req: IncomingMessage, res: ServerResponse, text: string, lane: Lane): void {
+  #attempt(res: ServerResponse, work: () => void): void {
+    if (res.destroyed) return;
     try {
-      this.#dispatch(req, res, text, lane);
+      work();
     } catch (error) {
       this.#options.log.error({ err: error }, 'Request failed');
       answerError(res, 500, { code: ErrorCode.internal, message: 'Internal error' });
@@ -122,8 +123,9 @@ export class McpEndpoint {
     if (classified.kind === 'legacy') {
       const serve = () => this.#options.legacy.post(classified.messages, classified.batch, req, res);
       // Headers that promised a modern call must not buy an opening a place among the calls.
-      if (lane === 'call' && req.headers['mcp-session-id'] === undefined) this.#options.queue.push('opening', serve);
-      else serve();
+      if (lane === 'call' && req.headers['mcp-session-id'] === undefined) {
+        this.#options.queue.push('opening', () => this.#attempt(res, serve));
+      } else serve();
     } else if (classified.kind === 'invalid') {
       answerError(res, 400, classified, classified.id);
     } else if (this.#options.modern !== undefined) {
