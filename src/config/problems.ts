@@ -84,7 +84,11 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 
 function print(value: unknown): string {
   if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return `"${value.length > 80 ? `${value.slice(0, 80)}…` : value}"`;
+  if (typeof value === 'string') {
+    // A wrong address may hold a password, and what is printed here ends up in logs.
+    const shown = value.replace(/:\/\/.*@/, '://…@');
+    return `"${shown.length > 80 ? `${shown.slice(0, 80)}…` : shown}"`;
+  }
   return JSON.stringify(value)?.slice(0, 120) ?? String(value);
 }
 

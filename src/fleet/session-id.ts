@@ -12,3 +12,8 @@ export function ownerTag(peerAddress: string, bootNonce: string): string {
 export function newSessionId(tag: string): string {
   return tag + randomBytes(16).toString('base64url');
 }
+
+/** The owner's tag in a session id; nothing when no pod made an id like that. */
+export function tagOf(sessionId: string): string | undefined {
+  return /^[\w-]{30}$/.test(sessionId) ? sessionId.slice(0, TAG_LENGTH) : undefined;
+}

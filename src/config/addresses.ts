@@ -1,0 +1,11 @@
+const PEER = /^(?:\[[\da-fA-F:.]+\]|[\w.-]+)(?::[1-9]\d*)?$/;
+
+/** Whether a text is a host or `host:port`, with an IPv6 address in brackets. */
+export function isPeer(text: string): boolean {
+  return PEER.test(text) && URL.canParse(`peer://${text}`);
+}
+
+/** Whether a text names where sessions are kept: `memory`, or the address of a Redis. */
+export function isSessionStore(text: string): boolean {
+  return text === 'memory' || (/^rediss?:\/\/\S+$/.test(text) && (URL.parse(text)?.hostname ?? '') !== '');
+}

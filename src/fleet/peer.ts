@@ -1,0 +1,230 @@
+import { type Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import type { Hello } from './hello.ts';
+import { splitAddress } from './peer-address.ts';
+import { PeerError } from './peer-agent.ts';
+import { ownerTag } from './session-id.ts';
+
+/** What goes to a peer. */
+export interface PeerRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body?: string | undefined;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+}
+
+/** Why a peer did not answer. `unsent`: it never got the request. `lost`: it may have. */
+export class PeerFailure extends Error {
+  readonly kind: 'unsent' | 'lost';
+  constructor(address: string, kind: 'unsent' | 'lost', cause: unknown) {
+    super(`Peer ${address} did not answer: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    this.name = 'PeerFailure';
+    this.kind = kind;
+  }
+}
+
+export interface PeerOptions {
+  readonly address: string;
+  /** Opens connections to it; each is proven before it is used. */
+  readonly agent: Agent;
+  readonly clock: () => number;
+}
+
+/** How long an answer may take before the peer is asked whether it lives. */
+const SILENCE_MS = 400;
+/** A peer that takes longer to say that it lives, twice, is suspended. */
+const LIFE_SIGN_MS = 300;
+const FAILURES_TO_SUSPEND = 2;
+/** How long a suspended peer is left alone; the refresh asks it again after that. */
+const SUSPENDED_MS = 1_000;
+/** How long `full` is believed: slots that were freed since may be missed for so long. */
+const FULL_MS = 100;
+
+/** One pod as seen by another: what it said of itself last, whether it can be reached, and the way to it. */
+export class Peer {
+  readonly address: string;
+  readonly #options: PeerOptions;
+  readonly #host: string;
+  readonly #port: number;
+  #hello: Hello | undefined;
+  #tag: string | undefined;
+  #failures = 0;
+  #suspendedUntil = Number.NEGATIVE_INFINITY;
+  #fullUntil = Number.NEGATIVE_INFINITY;
+  #lifeSign: Promise<boolean> | undefined;
+
+  constructor(options: PeerOptions) {
+    this.address = options.address;
+    this.#options = options;
+    const { host, port } = splitAddress(options.address) ?? { host: options.address, port: 0 };
+    this.#host = host;
+    this.#port = port;
+  }
+
+  /** What it said of itself last; nothing before it was greeted. */
+  get hello(): Hello | undefined {
+    return this.#hello;
+  }
+
+  /** The tag in the ids of the sessions that it opens. */
+  get tag(): string | undefined {
+    return this.#tag;
+  }
+
+  get template(): string {
+    return this.#hello?.template ?? '';
+  }
+
+  get startedAt(): number {
+    return this.#hello?.startedAt ?? 0;
+  }
+
+  get suspended(): boolean {
+    return this.#suspendedUntil > this.#options.clock();
+  }
+
+  /** Whether it may be asked for anything. */
+  get reachable(): boolean {
+    return this.#hello !== undefined && !this.suspended;
+  }
+
+  /** Whether it takes sessions and work that are new to it. */
+  get takesWork(): boolean {
+    return this.reachable && this.#hello?.phase === 'serving';
+  }
+
+  get mayHaveRoom(): boolean {
+    return this.takesWork && this.#fullUntil <= this.#options.clock();
+  }
+
+  /** Takes note of what it says of itself. */
+  greeted(hello: Hello): void {
+    this.#hello = hello;
+    this.#tag = ownerTag(hello.address, hello.nonce);
+    this.alive();
+  }
+
+  alive(): void {
+    this.#failures = 0;
+    this.#suspendedUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  failed(): void {
+    if (++this.#failures >= FAILURES_TO_SUSPEND) this.#suspendedUntil = this.#options.clock() + SUSPENDED_MS;
+  }
+
+  full(): void {
+    this.#fullUntil = this.#options.clock() + FULL_MS;
+  }
+
+  /** Sends a request; resolves with the head of the answer, rejects with a PeerFailure. */
+  send({ method, path, headers, body, signal }: PeerRequest): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      let sent = false;
+      const outgoing = request({
+        agent: this.#options.agent,
+        host: this.#host,
+        port: this.#port,
+        method,
+        path,
+        headers,
+        ...(signal && { signal }),
+      });
+      const watch = this.#watch((cause) => outgoing.destroy(cause));
+      outgoing.once('socket', () => {
+        sent = true;
+      });
+      outgoing.once('response', (answer) => {
+        watch();
+        this.alive();
+        // Whoever reads it is told by 'close' and 'aborted'; without a listener a reset would end the process.
+        answer.on('error', () => {});
+        resolve(answer);
+      });
+      outgoing.once('error', (cause) => {
+        watch();
+        // One that refuses is there: it does not know this pod yet, or never will.
+        if (!sent && !(cause instanceof PeerError && cause.code === 'refused')) this.failed();
+        reject(new PeerFailure(this.address, sent ? 'lost' : 'unsent', cause));
+      });
+      outgoing.end(body);
+    });
+  }
+
+  /** Asks for something small that is answered at once; rejects with a PeerFailure. */
+  async ask(path: string, body: unknown, milliseconds: number): Promise<{ status: number; body: unknown }> {
+    const json = JSON.stringify(body);
+    const answer = await this.send({
+      method: 'POST',
+      path,
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) },
+      body: json,
+      signal: AbortSignal.timeout(milliseconds),
+    });
+    try {
+      const said = await text(answer);
+      return { status: answer.statusCode ?? 0, body: said === '' ? undefined : JSON.parse(said) };
+    } catch (cause) {
+      throw new PeerFailure(this.address, 'lost', cause);
+    }
+  }
+
+  destroy(): void {
+    this.#options.agent.destroy();
+  }
+
+  /** While an answer is awaited, asks now and then whether the peer lives; gives up on one that does not. */
+  #watch(giveUp: (cause: Error) => void): () => void {
+    let timer: NodeJS.Timeout | undefined;
+    let watching = true;
+    const look = async () => {
+      const lives = await this.#lives();
+      if (!watching) return;
+      if (lives) timer = setTimeout(look, SILENCE_MS);
+      else giveUp(new Error('it has not said a word for a second'));
+    };
+    timer = setTimeout(look, SILENCE_MS);
+    return () => {
+      watching = false;
+      clearTimeout(timer);
+    };
+  }
+
+  #lives(): Promise<boolean> {
+    this.#lifeSign ??= this.#askForLife().finally(() => {
+      this.#lifeSign = undefined;
+    });
+    return this.#lifeSign;
+  }
+
+  async #askForLife(): Promise<boolean> {
+    for (let attempt = 0; attempt < FAILURES_TO_SUSPEND; attempt++) {
+      if (await this.#lifeSignWithin(LIFE_SIGN_MS)) {
+        this.alive();
+        return true;
+      }
+      this.failed();
+    }
+    return false;
+  }
+
+  #lifeSignWithin(milliseconds: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const outgoing = request({
+        agent: this.#options.agent,
+        host: this.#host,
+        port: this.#port,
+        path: '/berth/alive',
+        signal: AbortSignal.timeout(milliseconds),
+      });
+      outgoing.once('response', (answer) => {
+        answer.resume();
+        resolve(true);
+      });
+      outgoing.once('error', () => resolve(false));
+      outgoing.end();
+    });
+  }
+}

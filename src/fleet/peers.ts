@@ -1,0 +1,190 @@
+import type { Agent } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Hello } from './hello.ts';
+import { Peer } from './peer.ts';
+import type { PeerSource } from './peer-source.ts';
+import type { SeenTags } from './seen-tags.ts';
+
+export interface PeersOptions {
+  readonly source: PeerSource;
+  /** What this pod says of itself at this moment. */
+  readonly hello: () => Hello;
+  readonly tags: SeenTags;
+  /** Opens proven connections to an address, and hands on what the other end says of itself. */
+  connect(address: string, greeted: (hello: Hello) => void): Agent;
+  /** Told of every greeting, in whichever direction. */
+  greeted(hello: Hello): void;
+  readonly log: { info(details: object, message: string): void };
+  readonly clock: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** DNS is asked so often for pods that this one has not heard of. */
+const REFRESH_MS = 2_000;
+/** How long a pod waits, before it turns Ready, for all that DNS names to know it. */
+const GREETING_LIMIT_MS = 10_000;
+const GREETING_PAUSE_MS = 200;
+/** An announcement is a courtesy: who misses it finds out by asking. */
+const ANNOUNCE_LIMIT_MS = 1_000;
+
+/** The other pods of the fleet. */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #peers = new Map<string, Peer>();
+  /** Addresses whose pod said goodbye, with its nonce: DNS may name them for a while. */
+  readonly #gone = new Map<string, string>();
+  #listed: ReadonlySet<string> = new Set();
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    options.source.onChange(() => void this.refresh());
+    const timer = setInterval(() => void this.refresh(), REFRESH_MS).unref();
+    options.signal.addEventListener('abort', () => {
+      clearInterval(timer);
+      for (const peer of this.#peers.values()) peer.destroy();
+    });
+  }
+
+  /** Whether another pod may turn up while this one leaves. */
+  get changing(): boolean {
+    return this.#options.source.changing;
+  }
+
+  get(address: string): Peer | undefined {
+    return this.#peers.get(address);
+  }
+
+  /** The pod that made the ids with this tag, if it is still the same process. */
+  byTag(tag: string): Peer | undefined {
+    for (const peer of this.#peers.values()) if (peer.tag === tag) return peer;
+    return undefined;
+  }
+
+  /** Everyone who belongs to the fleet now, whether it can be reached or not. */
+  get current(): Peer[] {
+    return [...this.#peers.values()].filter((peer) => peer.hello !== undefined || this.#listed.has(peer.address));
+  }
+
+  get reachable(): Peer[] {
+    return [...this.#peers.values()].filter((peer) => peer.reachable);
+  }
+
+  get takingWork(): Peer[] {
+    return [...this.#peers.values()].filter((peer) => peer.takesWork);
+  }
+
+  get withRoom(): Peer[] {
+    return [...this.#peers.values()].filter((peer) => peer.mayHaveRoom);
+  }
+
+  /** Greets every peer that can be found, so that this pod knows and is known before it serves. */
+  async join(): Promise<void> {
+    const { clock, hello } = this.#options;
+    const deadline = clock() + GREETING_LIMIT_MS;
+    let lonely = clock() + GREETING_LIMIT_MS / 4;
+    for (;;) {
+      await this.refresh();
+      const others = [...this.#listed].filter((address) => address !== hello().address);
+      const strangers = others.filter((address) => !this.#known(address));
+      // A name that does not even list this pod may be too new, or too old, to list the others.
+      const alone = others.length === 0 && !this.#listed.has(hello().address) && this.changing;
+      if (!alone) lonely = 0;
+      if (strangers.length === 0 && clock() >= lonely) return;
+      if (clock() >= deadline || this.#options.signal.aborted) return;
+      await sleep(GREETING_PAUSE_MS);
+    }
+  }
+
+  /** Whether an address that somebody calls from is one of the fleet's. */
+  async isPeer(address: string): Promise<boolean> {
+    return this.#peers.has(address) || this.#listed.has(address) || (await this.#options.source.confirms(address));
+  }
+
+  /** Takes note of what a pod says of itself, whoever opened the connection. */
+  greeted(hello: Hello): void {
+    if (hello.address === this.#options.hello().address) return;
+    if (this.#gone.get(hello.address) === hello.nonce) return;
+    this.#gone.delete(hello.address);
+    const peer = this.#add(hello.address);
+    const known = peer.hello?.nonce === hello.nonce;
+    peer.greeted(hello);
+    this.#options.tags.add([...hello.tags, ...(peer.tag === undefined ? [] : [peer.tag])]);
+    if (!known) this.#options.log.info({ address: hello.address, template: hello.template }, 'Met peer');
+    this.#options.greeted(hello);
+  }
+
+  /** Forgets a pod that says that it is gone now. */
+  left(address: string, nonce: string): void {
+    const peer = this.#peers.get(address);
+    if (peer?.hello?.nonce !== nonce) return;
+    this.#gone.set(address, nonce);
+    this.#remove(peer);
+  }
+
+  /** Tells everyone what this pod says of itself now. */
+  async announce(path: '/berth/hello' | '/berth/goodbye' = '/berth/hello'): Promise<void> {
+    const hello = this.#options.hello();
+    // Who is not reached finds out by asking.
+    await Promise.all(this.reachable.map((peer) => peer.ask(path, hello, ANNOUNCE_LIMIT_MS).catch(() => {})));
+  }
+
+  /** Looks for peers that are new, greets those, and forgets those that are neither listed nor there. */
+  async refresh(): Promise<void> {
+    const { source, hello, tags } = this.#options;
+    const listed = await source.read().catch(() => [...this.#listed]);
+    this.#listed = new Set(listed);
+    tags.add(hello().tags);
+    const mentioned = [...this.#peers.values()].flatMap((peer) => peer.hello?.peers ?? []);
+    const candidates = new Set([...listed, ...mentioned.filter((address) => !this.#gone.has(address))]);
+    candidates.delete(hello().address);
+    await Promise.all([
+      ...[...candidates]
+        .filter((address) => !this.#peers.has(address) && !this.#gone.has(address))
+        .map((address) => this.#greet(this.#add(address))),
+      ...[...this.#peers.values()]
+        .filter((peer) => !peer.reachable || !this.#listed.has(peer.address))
+        .map((peer) => this.#greet(peer)),
+      ...[...this.#gone.keys()]
+        .filter((address) => this.#listed.has(address))
+        .map((address) => this.#greetAgain(address)),
+    ]);
+    for (const address of this.#gone.keys()) if (!this.#listed.has(address)) this.#gone.delete(address);
+    for (const peer of this.#peers.values()) {
+      if (!this.#listed.has(peer.address) && (!this.changing || !peer.reachable)) this.#remove(peer);
+    }
+  }
+
+  /** Whether an address needs no greeting: it was greeted, has left, or does not answer. */
+  #known(address: string): boolean {
+    const peer = this.#peers.get(address);
+    return this.#gone.has(address) || (peer !== undefined && (peer.hello !== undefined || peer.suspended));
+  }
+
+  async #greet(peer: Peer): Promise<void> {
+    // A peer that can not be reached is looked for again at the next refresh.
+    await peer.ask('/berth/hello', this.#options.hello(), ANNOUNCE_LIMIT_MS).catch(() => {});
+  }
+
+  /** An address whose pod has left may have been given to a new one. */
+  async #greetAgain(address: string): Promise<void> {
+    const agent = this.#options.connect(address, (hello) => this.greeted(hello));
+    const peer = new Peer({ address, agent, clock: this.#options.clock });
+    await this.#greet(peer);
+    peer.destroy();
+  }
+
+  #add(address: string): Peer {
+    const known = this.#peers.get(address);
+    if (known !== undefined) return known;
+    const { connect, clock } = this.#options;
+    const peer = new Peer({ address, agent: connect(address, (hello) => this.greeted(hello)), clock });
+    this.#peers.set(address, peer);
+    return peer;
+  }
+
+  #remove(peer: Peer): void {
+    this.#peers.delete(peer.address);
+    peer.destroy();
+    if (peer.hello !== undefined) this.#options.log.info({ address: peer.address }, 'Lost peer');
+  }
+}
