@@ -6,6 +6,7 @@ import { schemaCommand } from './schema.ts';
 import { serveCommand } from './serve.ts';
 import { synthCommand } from './synth.ts';
 import { upCommand } from './up.ts';
+import { workerCommand } from './worker.ts';
 
 /** Runs `berth` with the given arguments and returns its exit code: 0 done, 1 failed, 2 usage, 3 differences. */
 async function main(args: readonly string[]): Promise<number> {
@@ -15,7 +16,8 @@ async function main(args: readonly string[]): Promise<number> {
     .addCommand(serveCommand())
     .addCommand(upCommand())
     .addCommand(synthCommand())
-    .addCommand(schemaCommand());
+    .addCommand(schemaCommand())
+    .addCommand(workerCommand(), { hidden: true });
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {
     await program.parseAsync(args, { from: 'user' });

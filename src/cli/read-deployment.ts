@@ -16,6 +16,9 @@ export interface Described {
   readonly replicas: number;
 }
 
+/** How pods find and know each other; this machine has no other pods. */
+const OF_PODS: readonly ServeConfigKey[] = ['peers', 'peerIdentity'];
+
 /** Reads the serving container of the manifests' Deployment: its arguments and its plain environment variables. */
 export function readDeployment(objects: readonly KubernetesDocument[], namespace: string): Described {
   const { spec } = objects.find(({ kind }) => kind === 'Deployment') as V1Deployment;
@@ -25,7 +28,8 @@ export function readDeployment(objects: readonly KubernetesDocument[], namespace
   const parser = new Command().argument('[source]').exitOverride();
   for (const option of serveOptions()) parser.addOption(option);
   parser.parse(args, { from: 'user' });
-  return { source: parser.args[0], flags: parser.opts(), environment, replicas: spec?.replicas ?? 1 };
+  const flags = Object.entries(parser.opts()).filter(([key]) => !(OF_PODS as readonly string[]).includes(key));
+  return { source: parser.args[0], flags: Object.fromEntries(flags), environment, replicas: spec?.replicas ?? 1 };
 }
 
 function plainVariables(variables: readonly V1EnvVar[], namespace: string): Record<string, string> {

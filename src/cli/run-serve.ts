@@ -2,8 +2,7 @@ import { UsageError } from '../config/problems.ts';
 import { readServeConfig } from '../config/read-config.ts';
 import type { ServeConfigKey } from '../config/serve-config.ts';
 import { createLog } from '../server/log.ts';
-import { loadSource } from '../sources/load-source.ts';
-import { runServer } from './run-server.ts';
+import { run } from './run.ts';
 
 export interface ServeArguments {
   readonly source: string | undefined;
@@ -19,6 +18,7 @@ export async function runServe({ source, command, upstream, file, flags }: Serve
   if (upstream !== undefined) throw new UsageError([`--upstream ${upstream} is not available yet.`]);
   if (command.length > 0) throw new UsageError([`Serving a command (-- ${command.join(' ')}) is not available yet.`]);
   const config = readServeConfig({ flags, environment: process.env, file });
-  const log = createLog(config);
-  return await runServer({ config, log, load: () => loadSource(source) });
+  // The charts tell both by the downward API.
+  const { POD_IP: podIp, POD_TEMPLATE_HASH: template } = process.env;
+  return await run({ config, log: createLog(config), source, place: { podIp, template } });
 }

@@ -6,12 +6,10 @@ import { synthesize } from '../../charts/synthesize.ts';
 import { readServeConfig } from '../config/read-config.ts';
 import type { ServeConfig, ServeConfigKey } from '../config/serve-config.ts';
 import { createLog } from '../server/log.ts';
-import type { RunningServer } from '../server/server.ts';
-import { loadSource } from '../sources/load-source.ts';
 import { loadValues } from '../values/load.ts';
 import type { ValueSources } from '../values/overrides.ts';
 import { type KubernetesDocument, readDeployment } from './read-deployment.ts';
-import { runServer } from './run-server.ts';
+import { run, type Serving } from './run.ts';
 
 export interface UpArguments {
   /** A module on this machine, in place of the image's. */
@@ -24,6 +22,8 @@ export interface UpArguments {
 
 /** Nothing routes to this machine by a Service that would have to learn that it leaves. */
 const NO_DELAY = { drainDelay: '0s' };
+/** One machine stands in for a fleet to try things out; more processes than this would only be in each other's way. */
+const MOST_WORKERS = 16;
 
 /** Writes the manifests and serves what they describe until a signal. Answers the exit code: 1 when calls were cut. */
 export async function runUp({ source, sources, outputDir, here }: UpArguments): Promise<number> {
@@ -32,24 +32,24 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
   const objects = parseAllDocuments(yaml).map((document) => document.toJS() as KubernetesDocument);
   const described = readDeployment(objects, values.namespace ?? 'default');
   Object.assign(process.env, described.environment);
-  const config = readServeConfig({ flags: { ...described.flags, ...NO_DELAY, ...here }, environment: process.env });
+  const flags = { ...described.flags, ...NO_DELAY, ...here };
+  const workers = Math.min(Math.max(described.replicas, 1), MOST_WORKERS);
+  const asked = readServeConfig({ flags, environment: process.env });
   // The screen shows what the log would say; only what goes wrong is added to it.
-  const log = createLog({ logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel, logFormat: 'text' });
+  const logLevel = asked.logLevel === 'info' ? 'warn' : asked.logLevel;
+  const config: ServeConfig = { ...asked, workers, logLevel, logFormat: 'text' };
   let stopShowing = () => {};
-  return await runServer({
+  return await run({
     config,
-    log,
-    async load() {
-      const loaded = await loadSource(source ?? described.source);
+    log: createLog(config),
+    source: source ?? described.source,
+    started(serving) {
       mkdirSync(outputDir, { recursive: true });
       const file = join(outputDir, fileName);
       writeFileSync(file, yaml);
       process.stdout.write(`Wrote ${file}: ${objects.map(({ kind }) => kind).join(', ')}\n`);
-      return loaded;
-    },
-    started(server, { definition }) {
-      process.stdout.write(greeting(definition.name, config, server, described.replicas));
-      stopShowing = showConnections(server);
+      process.stdout.write(greeting(config, serving, described.replicas));
+      stopShowing = showConnections(config, serving);
     },
     stopping() {
       stopShowing();
@@ -58,13 +58,17 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
   });
 }
 
-function greeting(name: string, { host }: ServeConfig, server: RunningServer, replicas: number): string {
-  const url = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${server.port}/mcp`;
-  const metrics = `http://${host}:${server.adminPort}/metrics`;
+function greeting({ host, workers, maxConnections }: ServeConfig, serving: Serving, replicas: number): string {
+  const { name, port, adminPort } = serving;
+  const url = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/mcp`;
+  const metrics = `http://${host}:${adminPort}/metrics`;
   const bold = (text: string) => styleText('bold', text, { stream: process.stdout });
-  const one = replicas === 1 ? '' : `\nThe manifests ask for ${replicas} pods; here runs one worker.`;
+  const limit = workers * maxConnections;
+  const each = workers === 1 ? '' : ` (${workers} workers × ${maxConnections})`;
+  const fewer =
+    workers < replicas ? `\nThe manifests ask for ${replicas} pods; here run ${workers} workers at most.` : '';
   return `
-Serving ${bold(name)} at ${bold(url)}, ${server.connections.limit} connections at most. Metrics: ${metrics}${one}
+Serving ${bold(name)} at ${bold(url)}, ${limit} connections at most${each}. Metrics: ${metrics}${fewer}
 
 Connect a client:
   npx @modelcontextprotocol/inspector --cli ${url} --transport http --method tools/list
@@ -73,19 +77,28 @@ Connect a client:
 `;
 }
 
+const SHOW_EVERY_MS = 250;
+
 /** Keeps one line of a terminal up to date; a pipe gets the first state only. */
-function showConnections({ connections }: RunningServer): () => void {
-  const line = () => `Connections held: ${connections.held} of ${connections.limit}`;
-  process.stdout.write(`${line()}${process.stdout.isTTY ? '' : '\n'}`);
+function showConnections({ workers, maxConnections }: ServeConfig, serving: Serving): () => void {
+  const line = (held: number) => `Connections held: ${held} of ${workers * maxConnections}`;
+  let shown = line(0);
+  process.stdout.write(`${shown}${process.stdout.isTTY ? '' : '\n'}`);
   if (!process.stdout.isTTY) return () => {};
-  let shown = line();
-  const timer = setInterval(() => {
-    const now = line();
+  let stopped = false;
+  const show = async () => {
+    const connections = await serving.connections();
+    if (stopped) return;
+    // Nobody answered: the last line stands.
+    const now = connections === undefined ? shown : line(connections.active);
     if (now !== shown) process.stdout.write(`\r\u001b[2K${now}`);
     shown = now;
-  }, 250);
+    timer = setTimeout(show, SHOW_EVERY_MS);
+  };
+  let timer = setTimeout(show, SHOW_EVERY_MS);
   return () => {
-    clearInterval(timer);
+    stopped = true;
+    clearTimeout(timer);
     process.stdout.write('\n');
   };
 }

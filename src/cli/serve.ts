@@ -8,7 +8,7 @@ type ServeOptions = Readonly<Partial<Record<ServeConfigKey, string | true>>> & {
   readonly upstream?: string;
 };
 
-/** `berth serve [SOURCE]`: runs one MCP server in this process. */
+/** `berth serve [SOURCE]`: runs one MCP server, in this process or with several workers. */
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description('Serve an MCP server: a module, or the bundled example')

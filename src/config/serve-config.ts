@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPeer, isSessionStore } from './addresses.ts';
 import { duration, port, size } from './units.ts';
 
 export const TRANSPORTS = ['stdio', 'sse', 'streamable-http', 'http-compat'] as const;
@@ -39,10 +40,21 @@ export const serveConfigSchema = z.strictObject({
   drainDelay: duration('0s', '10m').prefault('5s').describe('time to go on serving after SIGTERM'),
   drainWindow: duration('0s', '1h').prefault('15s').describe('time over which open streams are closed'),
   longestCall: duration('0s', '24h').prefault('60s').describe('time that calls in flight get to finish'),
-  sessionStore: z.string().default('memory').describe('memory, redis://… or rediss://…'),
-  peers: z.array(z.string().min(1)).default([]).describe('the other pods: one DNS name, or addresses'),
+  sessionStore: z
+    .string()
+    .refine(isSessionStore, 'must be memory or an address such as redis://host:6379 or rediss://host:6379')
+    .default('memory')
+    .describe('memory, redis://… or rediss://…'),
+  peers: z
+    .array(z.string().refine(isPeer, 'must be a host or host:port, with an IPv6 address in brackets'))
+    .default([])
+    .describe('the other pods: one DNS name, or addresses'),
   peerPort: port.default(8001).describe('port that pods of one fleet talk to each other on'),
-  peerIdentity: z.string().default('auto').describe('how pods prove who they are: auto, or key:FILE'),
+  peerIdentity: z
+    .string()
+    .regex(/^(auto|key:.+)$/, 'must be auto, or key: and the path of a file')
+    .default('auto')
+    .describe('how pods prove who they are: auto, or key:FILE'),
   allowedHosts: hostNames.default(LOOPBACK).describe('Host names that clients may use; * allows any'),
   allowedOrigins: hostNames.default(LOOPBACK).describe('origins of web pages that may call; * allows any'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
@@ -59,13 +71,6 @@ export const serveConfigKeys = Object.keys(serveConfigSchema.shape) as readonly 
 /** What a later version brings, and the value that may be given until then. */
 export const notAvailableYet: Readonly<Partial<Record<ServeConfigKey, unknown>>> = {
   transport: 'streamable-http',
-  workers: 1,
-  parkAfter: undefined,
-  maxParked: undefined,
-  sessionStore: 'memory',
-  peers: undefined,
-  peerPort: undefined,
-  peerIdentity: undefined,
   stateless: false,
 };
 
@@ -103,6 +108,14 @@ export const ignoredBy: Readonly<Record<TransportName, readonly ServeConfigKey[]
   'streamable-http': [],
   'http-compat': [],
 };
+
+/** Records of parked sessions for each connection that a worker may hold, unless `maxParked` says otherwise. */
+const PARKED_PER_CONNECTION = 10;
+
+/** The records of parked sessions that a worker keeps at most. */
+export function parkedLimit({ maxParked, maxConnections }: Pick<ServeConfig, 'maxParked' | 'maxConnections'>): number {
+  return maxParked ?? PARKED_PER_CONNECTION * maxConnections;
+}
 
 /** `maxConnections` → `--max-connections`. */
 export function flagName(key: string): string {

@@ -11,12 +11,12 @@ export type Admitted = { readonly release: Release } | { readonly refused: Refus
 export interface AdmissionOptions {
   readonly gate: Gate;
   readonly lifecycle: Lifecycle;
-  /** Sessions that may be closed to make room. */
-  readonly sessions: { readonly evictable: boolean; evict(): boolean };
+  /** Sessions that may be parked or closed to make room. */
+  readonly sessions: { readonly canMakeRoom: boolean; parkOne(): boolean; evict(): boolean };
   readonly modernMean: MovingMean;
 }
 
-/** Decides who gets a slot. What is admitted is never asked again. */
+/** Decides who gets a slot here. What is admitted is never asked again. */
 export class Admission {
   readonly #options: AdmissionOptions;
   #shortRequests = 0;
@@ -25,24 +25,35 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Why new work could only be refused now, as far as it is known without looking at it; `undefined` if it may get in. */
+  /** Why new work could only be refused here now, as far as it is known without looking at it; `undefined` if it may get in. */
   get closedFor(): RefusalReason | undefined {
     const { gate, lifecycle, sessions } = this.#options;
     if (!lifecycle.takesNewWork) return 'draining';
-    return gate.held >= gate.limit && !sessions.evictable ? 'capacity' : undefined;
+    return gate.held >= gate.limit && !sessions.canMakeRoom ? 'capacity' : undefined;
   }
 
-  /** Takes the slot of a session, in one synchronous step. */
-  admitSession(): Admitted {
-    const { gate, lifecycle, sessions } = this.#options;
-    if (!lifecycle.takesNewWork) return { refused: 'draining' };
-    const release = gate.tryEnter() ?? (sessions.evict() ? gate.tryEnter() : undefined);
+  /** Takes a slot for new work in one synchronous step, if need be one of a session that can be parked. */
+  admit(): Admitted {
+    return this.#options.lifecycle.takesNewWork ? this.admitReturning() : { refused: 'draining' };
+  }
+
+  /** Takes a slot for a session that is in already; it may come back until the very end. */
+  admitReturning(): Admitted {
+    const { gate, sessions } = this.#options;
+    const release = gate.tryEnter() ?? (sessions.parkOne() ? gate.tryEnter() : undefined);
     return release === undefined ? { refused: 'capacity' } : { release };
   }
 
-  /** Takes the slot of a modern request: at once, by closing an idle session, or after a short wait in line. */
-  admitRequest(gone: AbortSignal): Admitted | Promise<Admitted> {
-    const now = this.admitSession();
+  /** The last attempt, when no other pod has room: a slot that has come free since, or that of an idle session. */
+  admitAfterAll(returning = false): Admitted {
+    const now = returning ? this.admitReturning() : this.admit();
+    if ('release' in now || now.refused !== 'capacity' || !this.#options.sessions.evict()) return now;
+    return this.admitReturning();
+  }
+
+  /** The same for a modern request, which may also wait in line for a short while. */
+  admitRequestAfterAll(gone: AbortSignal): Admitted | Promise<Admitted> {
+    const now = this.admitAfterAll();
     if ('release' in now || now.refused !== 'capacity') return now;
     const { gate, lifecycle } = this.#options;
     if (gate.waiting >= gate.limit) return now;
@@ -52,6 +63,13 @@ export class Admission {
       release();
       return { refused: 'draining' };
     });
+  }
+
+  /** Takes a slot for a session that a leaving pod hands over: over the cap if it says that nobody has room. */
+  admitArrival(overCap: boolean): Release | undefined {
+    const { gate, lifecycle } = this.#options;
+    if (lifecycle.draining) return undefined;
+    return gate.tryEnter() ?? (overCap ? gate.enterOver() : undefined);
   }
 
   /** Counts a short modern request in the exported mean until the answered function is called. */

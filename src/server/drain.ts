@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { awayFor } from './away.ts';
 import type { Session } from './legacy/session.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -10,55 +11,142 @@ export interface DrainOptions {
   readonly drainWindow: number;
   /** Milliseconds that calls in flight get. */
   readonly longestCall: number;
-  readonly sessions: Iterable<Session> & { readonly size: number };
+  readonly sessions: Iterable<Session> & {
+    readonly size: number;
+    readonly parkable: boolean;
+    readonly parked: Iterable<{ readonly record: { readonly id: string } }>;
+    endAll(reason: 'drained'): number;
+  };
+  /** The other pods; none for a server that is alone. */
+  readonly fleet: DrainFleet | undefined;
   readonly listens: { endListens(pause: () => Promise<void>): Promise<void> } | undefined;
   readonly openStreams: () => number;
   readonly callsInFlight: () => number;
 }
 
+/** What a drain asks of the fleet. */
+export interface DrainFleet {
+  /** Tells the others in which phase this pod is. */
+  announce(): Promise<void>;
+  /** Hands a session over; resolves false when it stays. */
+  move(id: string): Promise<boolean>;
+  /** Closes the streams of other pods' sessions that run through this one. */
+  closeRelays(retry: () => number, pause: () => Promise<void>): Promise<void>;
+  readonly handedOver: number;
+  /** Whether there is, or may come, a pod to hand sessions to. */
+  readonly hopeful: boolean;
+}
+
 /** What a drain did, for the log and the exit code. */
 export interface DrainReport {
+  readonly sessionsHandedOver: number;
   readonly sessionsClosed: number;
   readonly callsFinished: number;
   readonly callsCut: number;
 }
 
-/** How often the end of the last call is looked for. */
+/** How often the end of the last call, and a pod to hand sessions to, is looked for. */
 const POLL_MS = 50;
+/** Sessions without a stream that are handed over at once: their clients notice nothing. */
+const MOVES_AT_ONCE = 16;
 
 /**
- * Brings everything to its end, phase after phase: go on serving while proxies learn of it, close streams at a steady
- * pace, let calls finish. `hurry` cuts it short.
+ * Brings everything to its end, phase after phase: go on serving while proxies learn of it, hand sessions over and close
+ * streams at a steady pace, let calls finish. `hurry` cuts it short.
  */
 export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<DrainReport> {
-  const { lifecycle, drainDelay, drainWindow, longestCall, sessions, callsInFlight } = options;
+  const { lifecycle, drainDelay, drainWindow, longestCall, sessions, fleet, callsInFlight } = options;
   const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal: hurry }).catch(() => {});
   lifecycle.enter('leaving');
-  await pause(drainDelay);
+  await Promise.all([fleet?.announce(), pause(drainDelay)]);
   lifecycle.enter('closing');
+  await fleet?.announce();
   const callsAtClosing = callsInFlight();
-  await closeStreams(options, drainWindow, pause);
-  const deadline = performance.now() + longestCall;
-  while (callsInFlight() > 0 && performance.now() < deadline && !hurry.aborted) await pause(POLL_MS);
+  const windowEnd = performance.now() + drainWindow;
+  const end = windowEnd + longestCall;
+  const turn = createPace(options.openStreams(), drainWindow, pause);
+  const over = () => hurry.aborted || performance.now() >= end;
+  const idle = () => callsInFlight() === 0;
+  await Promise.all([
+    closeStreams(options, turn),
+    fleet &&
+      handOver(
+        sessions,
+        fleet,
+        turn,
+        () => over() || (idle() && (performance.now() >= windowEnd || !fleet.hopeful)),
+        pause,
+      ),
+  ]);
+  while (!idle() && !over()) await pause(POLL_MS);
   const callsCut = callsInFlight();
-  const sessionsClosed = sessions.size;
-  for (const session of sessions) session.end('drained');
-  return { sessionsClosed, callsFinished: Math.max(0, callsAtClosing - callsCut), callsCut };
+  const sessionsClosed = sessions.endAll('drained');
+  return {
+    sessionsHandedOver: fleet?.handedOver ?? 0,
+    sessionsClosed,
+    callsFinished: Math.max(0, callsAtClosing - callsCut),
+    callsCut,
+  };
 }
 
-/** Closes standalone streams and listeners one by one over the window, so that their clients do not all come at once. */
-async function closeStreams(
-  { sessions, listens, openStreams }: DrainOptions,
+/** Lets one stream after the other go over the window, so that their clients do not all come at once. */
+function createPace(
+  streams: number,
   window: number,
   pause: (milliseconds: number) => Promise<void>,
+): () => Promise<void> {
+  let last = Promise.resolve();
+  return () => {
+    const turn = last;
+    last = last.then(() => pause(streams === 0 ? 0 : window / streams));
+    return turn;
+  };
+}
+
+/** Closes the streams that nothing is handed over with: of sessions that stay, of listeners, and of other pods' sessions. */
+async function closeStreams(
+  { sessions, fleet, listens, openStreams }: DrainOptions,
+  turn: () => Promise<void>,
 ): Promise<void> {
-  const streams = openStreams();
-  if (streams === 0) return;
-  const step = () => pause(window / streams);
-  for (const session of sessions) {
+  if (openStreams() === 0) return;
+  const staying = fleet !== undefined && sessions.parkable ? [] : sessions;
+  for (const session of staying) {
     if (!session.listening) continue;
+    await turn();
     session.sendAway();
-    await step();
   }
-  await listens?.endListens(step);
+  await Promise.all([listens?.endListens(turn), fleet?.closeRelays(awayFor, turn)]);
+}
+
+/** Hands sessions over as their calls end, until none is left or there is no point any more. */
+async function handOver(
+  sessions: DrainOptions['sessions'],
+  fleet: DrainFleet,
+  turn: () => Promise<void>,
+  pointless: () => boolean,
+  pause: (milliseconds: number) => Promise<void>,
+): Promise<void> {
+  if (!sessions.parkable) return;
+  for (;;) {
+    const all = [...sessions];
+    const quiet = [...[...sessions.parked].map(({ record }) => record.id)];
+    quiet.push(...all.filter((session) => session.restable && !session.listening).map(({ record }) => record.id));
+    await eachOf(quiet, MOVES_AT_ONCE, (id) => fleet.move(id));
+    for (const session of all) {
+      if (!session.restable || !session.listening || pointless()) continue;
+      await turn();
+      await fleet.move(session.record.id);
+    }
+    if (sessions.size === 0 && !sessions.parked[Symbol.iterator]().next().value) return;
+    if (pointless()) return;
+    await pause(POLL_MS);
+  }
+}
+
+async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<unknown>): Promise<void> {
+  const rest = [...items];
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }

@@ -1,7 +1,7 @@
 /** Gives a slot back; calling it again does nothing. */
 export type Release = () => void;
 
-/** Admits at most `limit` holders at once. Knows neither HTTP nor MCP; every method but `enter` is synchronous. */
+/** Admits at most `limit` holders at once, but for those who must get in. Knows neither HTTP nor MCP; every method but `enter` is synchronous. */
 export class Gate {
   readonly limit: number;
   #held = 0;
@@ -24,6 +24,12 @@ export class Gate {
   /** Takes a slot, or answers `undefined` at once when there is none. */
   tryEnter(): Release | undefined {
     if (this.#held >= this.limit) return undefined;
+    this.#held++;
+    return this.#releaseOnce();
+  }
+
+  /** Takes a slot that there is not: for what must be taken in and has nowhere else to go. */
+  enterOver(): Release {
     this.#held++;
     return this.#releaseOnce();
   }
@@ -52,7 +58,7 @@ export class Gate {
       if (released) return;
       released = true;
       const [next] = this.#waiting;
-      if (next === undefined) {
+      if (next === undefined || this.#held > this.limit) {
         this.#held--;
         return;
       }

@@ -16,6 +16,8 @@ export interface ListenerOptions {
   readonly sockets: number;
   /** Milliseconds a whole request may take to arrive, headers and body. */
   readonly requestTimeout: number;
+  /** Whether other processes of this server listen on the port as well. */
+  readonly shared?: boolean;
   readonly onRequest: RequestListener;
 }
 
@@ -35,12 +37,13 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
 /** Listens; rejects with a sentence that names the address when it can not. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { host, port, sockets } = options;
+  const { host, port, sockets, shared: withOthers = false } = options;
   // `reusePort` would let two processes of one user share a port without either noticing.
-  if (port !== 0 && sockets > 1) await assertFree(host, port);
+  if (port !== 0 && sockets > 1 && !withOthers) await assertFree(host, port);
   const servers = [createServer(options)];
   const first = servers[0] as Server;
   const shared = sockets > 1 && (await tryListen(first, { host, port, backlog: BACKLOG, reusePort: true }));
+  if (!shared && withOthers) throw cannotShare(host, port);
   if (!shared) await bind(first, { host, port, backlog: BACKLOG });
   const bound = (first.address() as AddressInfo).port;
   for (let i = 1; shared && i < sockets; i++) servers.push(createServer(options));
@@ -61,6 +64,17 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       for (const server of servers) server.closeAllConnections();
     },
   };
+}
+
+/** Time for the last answers to reach their clients. */
+const FLUSH_MS = 500;
+
+/** Closes a listener; what is still open after half a second, or at once when in a hurry, is cut. */
+export async function closeGently(listener: Pick<Listener, 'close' | 'destroy'>, hurry: AbortSignal): Promise<void> {
+  const closed = listener.close();
+  const timer = setTimeout(() => listener.destroy(), hurry.aborted ? 0 : FLUSH_MS);
+  await closed;
+  clearTimeout(timer);
 }
 
 function createServer({ onRequest, requestTimeout }: ListenerOptions): Server {
@@ -101,7 +115,8 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(answer, () => socket.destroy());
 }
 
-async function assertFree(host: string, port: number): Promise<void> {
+/** Rejects with a sentence when the port is taken: to be asked once, before the first of those who share it listens. */
+export async function assertFree(host: string, port: number): Promise<void> {
   const probe = createTcpServer();
   await bind(probe, { host, port });
   probe.close();
@@ -128,6 +143,11 @@ async function tryListen(server: Server, options: ListenOptions): Promise<boolea
     if ((error as ListenError).code === 'ENOTSUP' || (error as ListenError).code === 'EINVAL') return false;
     throw error;
   }
+}
+
+function cannotShare(host: string, port: number): ListenError {
+  const reason = 'processes can not share a port on this platform. Use --workers 1';
+  return new ListenError(`Cannot listen on ${host}:${port}: ${reason}.`, 'ENOTSUP');
 }
 
 /** Why an address can not be listened on. */

@@ -3,12 +3,13 @@ import type { Admission } from './admission.ts';
 import { answerEmpty, answerError, answerSessionNotFound } from './answers.ts';
 import { BodyReader } from './body.ts';
 import { classify, headersAreModern } from './classify.ts';
+import type { Elsewhere, Work } from './elsewhere.ts';
 import { ErrorCode } from './json-rpc.ts';
 import { type LegacyEndpoint, MAX_INITIALIZE } from './legacy/legacy-endpoint.ts';
 import type { Session } from './legacy/session.ts';
 import type { Log } from './log.ts';
 import type { ModernEndpoint } from './modern/modern-endpoint.ts';
-import type { Refusals } from './refusals.ts';
+import type { Refuse } from './refusals.ts';
 import type { Lane, WorkQueue } from './work-queue.ts';
 
 /** Bytes of a body that can only be an `initialize`; its params have a tighter limit, which says more clearly what is wrong. */
@@ -19,8 +20,9 @@ export interface McpEndpointOptions {
   /** None when the server objects are of the legacy SDK. */
   readonly modern: ModernEndpoint | undefined;
   readonly admission: Admission;
-  readonly refusals: Refusals;
-  readonly sessions: { get(id: string): Session | undefined };
+  readonly elsewhere: Elsewhere;
+  readonly refuse: Refuse;
+  readonly sessions: { get(id: string): Session | undefined; has(id: string): boolean };
   readonly queue: WorkQueue;
   readonly maxBody: number;
   readonly log: Log;
@@ -41,9 +43,11 @@ export class McpEndpoint {
       case 'POST':
         return this.#post(req, res);
       case 'GET':
-        return headersAreModern(req) ? this.#notAllowed(res) : this.#options.legacy.get(req, res);
+        return headersAreModern(req) ? this.#notAllowed(res) : this.#options.legacy.get({ req, res, body: undefined });
       case 'DELETE':
-        return headersAreModern(req) ? this.#notAllowed(res) : this.#options.legacy.delete(req, res);
+        return headersAreModern(req)
+          ? this.#notAllowed(res)
+          : this.#options.legacy.delete({ req, res, body: undefined });
       case 'OPTIONS':
         return answerEmpty(res, 204, {
           'access-control-allow-methods': 'GET, POST, DELETE',
@@ -56,7 +60,7 @@ export class McpEndpoint {
   }
 
   #post(req: IncomingMessage, res: ServerResponse): void {
-    const { admission, refusals, queue, sessions, maxBody } = this.#options;
+    const { admission, elsewhere, refuse, queue, sessions, maxBody } = this.#options;
     const problem = contentProblem(req);
     if (problem !== undefined) {
       req.resume();
@@ -65,23 +69,26 @@ export class McpEndpoint {
     const modern = headersAreModern(req);
     const sessionId = req.headers['mcp-session-id'];
     const isNew = sessionId === undefined && !modern;
-    const closedFor = isNew ? admission.closedFor : undefined;
+    const closedFor = isNew && !elsewhere.hasRoom ? admission.closedFor : undefined;
     if (closedFor !== undefined) {
       req.resume();
-      return refusals.refuse(res, closedFor);
+      return refuse(res, closedFor);
     }
-    const session = typeof sessionId === 'string' ? sessions.get(sessionId) : undefined;
+    const named = typeof sessionId === 'string' ? sessionId : undefined;
+    const session = named === undefined ? undefined : sessions.get(named);
+    const member = named !== undefined && (sessions.has(named) || elsewhere.mayKnow(named));
     // From its headers on a request uses its session, which must not end as idle before the request is served.
     const unpin = session?.use.pin();
     if (unpin !== undefined) res.once('close', unpin);
-    // Nothing but an initialize can be right without a session that is here.
-    const limit = session === undefined && !modern ? Math.min(maxBody, MAX_OPENING_BODY) : maxBody;
-    this.#bodies[session === undefined ? 'strangers' : 'members'].read(req, limit, (body) => {
-      if ('refused' in body)
-        return this.#refuseBody(body.refused, limit, session, sessionId !== undefined && !modern, res);
+    // Nothing but an initialize can be right without a session that is somewhere.
+    const limit = member || modern ? maxBody : Math.min(maxBody, MAX_OPENING_BODY);
+    this.#bodies[member ? 'members' : 'strangers'].read(req, limit, (body) => {
+      if ('refused' in body) {
+        return this.#refuseBody(body.refused, limit, member, sessionId !== undefined && !modern, res);
+      }
       const lane = isNew ? 'opening' : 'call';
       queue.push(lane, () => {
-        this.#attempt(res, () => this.#dispatch(req, res, body.text, lane));
+        this.#attempt(res, () => this.#dispatch({ req, res, body: body.text }, lane));
         unpin?.();
       });
     });
@@ -90,17 +97,17 @@ export class McpEndpoint {
   #refuseBody(
     why: 'too-large' | 'too-many',
     limit: number,
-    session: Session | undefined,
+    member: boolean,
     sessionNamed: boolean,
     res: ServerResponse,
   ): void {
-    if (session === undefined && sessionNamed) {
+    if (!member && sessionNamed) {
       answerSessionNotFound(res);
     } else if (why === 'too-large') {
       const message = `Payload too large: this request body may have ${limit} bytes.`;
       answerError(res, 413, { code: ErrorCode.server, message });
-    } else if (session === undefined) {
-      this.#options.refusals.refuse(res, 'capacity');
+    } else if (!member) {
+      this.#options.refuse(res, 'capacity');
     } else {
       const message = 'Too many large requests are on their way in at once.';
       answerError(res, 429, { code: ErrorCode.server, message }, null, { 'retry-after': '1' });
@@ -118,10 +125,11 @@ export class McpEndpoint {
     }
   }
 
-  #dispatch(req: IncomingMessage, res: ServerResponse, text: string, lane: Lane): void {
-    const classified = classify(req, text);
+  #dispatch(work: Work & { readonly body: string }, lane: Lane): void {
+    const { req, res } = work;
+    const classified = classify(req, work.body);
     if (classified.kind === 'legacy') {
-      const serve = () => this.#options.legacy.post(classified.messages, classified.batch, req, res);
+      const serve = () => this.#options.legacy.post(classified.messages, classified.batch, work);
       // Headers that promised a modern call must not buy an opening a place among the calls.
       if (lane === 'call' && req.headers['mcp-session-id'] === undefined) {
         this.#options.queue.push('opening', () => this.#attempt(res, serve));
@@ -129,7 +137,7 @@ export class McpEndpoint {
     } else if (classified.kind === 'invalid') {
       answerError(res, 400, classified, classified.id);
     } else if (this.#options.modern !== undefined) {
-      void this.#options.modern.post(classified, req, res);
+      void this.#options.modern.post(classified, work, this.#options.elsewhere, this.#options.refuse);
     } else {
       // What a server of the legacy SDK says; a client of both eras then sends initialize.
       const message = 'Bad request: unsupported protocol version. This server speaks versions up to 2025-11-25.';

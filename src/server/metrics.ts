@@ -1,8 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { EndReason } from '../sources/define-server.ts';
 import type { StreamKind } from './event-stream.ts';
+import type { ClosedReason } from './legacy/sessions.ts';
 
-export type RefusalReason = 'capacity' | 'draining';
+/** `returning`: a parked session came back and the whole fleet is full. `unreachable`: the pod that may hold the session is silent. */
+const REFUSAL_REASONS = ['capacity', 'draining', 'returning', 'unreachable'] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+/** How handing a request or a session to a peer went. */
+export type ForwardResult = 'answered' | 'full' | 'moved' | 'unknown' | 'unsent' | 'lost';
 
 /** What is read when somebody asks for the metrics. */
 export interface Readings {
@@ -12,9 +17,24 @@ export interface Readings {
   readonly held: number;
   readonly maxConnections: number;
   readonly waiting: number;
-  readonly sessions: number;
+  readonly sessions: Readonly<Record<'active' | 'dozing' | 'parked', number>>;
+  readonly notStored: number;
   readonly draining: boolean;
   openStreams(kind: StreamKind): number;
+}
+
+/** The body of `GET /connections`. */
+export interface Connections {
+  readonly active: number;
+  readonly activeMean: number;
+  readonly max: number;
+  readonly waiting: number;
+  readonly overCap: number;
+  readonly sessions: Readonly<Record<'active' | 'dozing' | 'parked', number>>;
+  readonly streams: Readonly<Record<StreamKind, number>>;
+  readonly requestsInFlight: Readonly<Record<'legacy' | 'modern', number>>;
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+  readonly draining: boolean;
 }
 
 /** The methods that get a label of their own; clients can send any. */
@@ -29,8 +49,14 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #readings: Readings;
   readonly #inFlight = { legacy: 0, modern: 0 };
-  readonly #refusals: Record<RefusalReason, number> = { capacity: 0, draining: 0 };
+  readonly #refusals = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<
+    RefusalReason,
+    number
+  >;
   readonly #refused: Counter<'reason'>;
+  readonly #forwarded: Counter<'result'>;
+  readonly #arrived: Counter<'from'>;
+  readonly #peersRefused: Counter<'reason'>;
   readonly #opened: Counter;
   readonly #closed: Counter<'reason'>;
   readonly #sessionSeconds: Histogram;
@@ -54,18 +80,31 @@ export class Metrics {
     );
     gauge('mcp_max_connections', 'Slots there are', () => readings.maxConnections);
     gauge('mcp_connections_waiting', 'Modern requests that wait for a slot', () => readings.waiting);
+    gauge(
+      'mcp_sessions_not_stored',
+      'Sessions whose newest state is not in the session store',
+      () => readings.notStored,
+    );
     gauge('mcp_connections_over_cap', 'Slots held above the cap', () =>
       Math.max(0, readings.held - readings.maxConnections),
     );
-    gauge('mcp_draining', '1 from SIGTERM on', () => Number(readings.draining));
+    new Gauge({
+      name: 'mcp_draining',
+      help: '1 from SIGTERM on',
+      registers,
+      // Every other number of several workers is added up.
+      aggregator: 'max',
+      collect() {
+        this.set(Number(readings.draining));
+      },
+    });
     new Gauge({
       name: 'mcp_sessions',
       help: 'Legacy sessions held',
       labelNames: ['state'],
       registers,
       collect() {
-        this.set({ state: 'active' }, readings.sessions);
-        for (const state of ['dozing', 'parked']) this.set({ state }, 0);
+        for (const [state, count] of Object.entries(readings.sessions)) this.set({ state }, count);
       },
     });
     new Gauge({
@@ -90,7 +129,11 @@ export class Metrics {
     const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
       new Counter<L>({ name, help, labelNames: [...labelNames], registers });
     this.#refused = counter('mcp_connections_refused_total', 'Requests answered 503', ['reason']);
-    counter('mcp_connections_forwarded_total', 'Requests handed to a peer', ['result']);
+    this.#forwarded = counter('mcp_connections_forwarded_total', 'Requests handed to a peer', ['result']);
+    this.#arrived = counter('mcp_sessions_arrived_total', 'Legacy sessions taken over from other pods', ['from']);
+    this.#peersRefused = counter('mcp_peer_calls_refused_total', 'Calls on the peer port that were refused', [
+      'reason',
+    ]);
     this.#opened = counter('mcp_sessions_opened_total', 'Legacy sessions opened');
     this.#closed = counter('mcp_sessions_closed_total', 'Legacy sessions closed', ['reason']);
     this.#sessionSeconds = new Histogram({
@@ -106,16 +149,29 @@ export class Metrics {
       buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2, 10, 60, 300],
       registers,
     });
-    for (const reason of ['capacity', 'draining'] as const) this.#refused.inc({ reason }, 0);
+    for (const reason of REFUSAL_REASONS) this.#refused.inc({ reason }, 0);
   }
 
   sessionOpened(): void {
     this.#opened.inc();
   }
 
-  sessionClosed(reason: EndReason, seconds: number): void {
+  sessionClosed(reason: ClosedReason, seconds: number): void {
     this.#closed.inc({ reason });
-    this.#sessionSeconds.observe(seconds);
+    // Those go on elsewhere.
+    if (reason !== 'handed-over' && reason !== 'superseded') this.#sessionSeconds.observe(seconds);
+  }
+
+  sessionArrived(from: 'peer' | 'store'): void {
+    this.#arrived.inc({ from });
+  }
+
+  forwarded(result: ForwardResult): void {
+    this.#forwarded.inc({ result });
+  }
+
+  peerRefused(reason: string): void {
+    this.#peersRefused.inc({ reason });
   }
 
   requestStarted(era: 'legacy' | 'modern'): void {
@@ -136,8 +192,7 @@ export class Metrics {
     return this.#inFlight.legacy + this.#inFlight.modern;
   }
 
-  /** The body of `GET /connections`. */
-  connections() {
+  connections(): Connections {
     const { held, maxConnections, waiting, sessions, draining } = this.#readings;
     return {
       active: held,
@@ -145,7 +200,7 @@ export class Metrics {
       max: maxConnections,
       waiting,
       overCap: Math.max(0, held - maxConnections),
-      sessions: { active: sessions, dozing: 0, parked: 0 },
+      sessions,
       streams: {
         standalone: this.#readings.openStreams('standalone'),
         request: this.#readings.openStreams('request'),

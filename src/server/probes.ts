@@ -6,7 +6,7 @@ import type { Lifecycle } from './lifecycle.ts';
  * Answers the probes, on whichever listener they come: readiness says whether this pod serves, full or not; liveness
  * only that the event loop turns. Answers false for any other path.
  */
-export function createProbes(lifecycle: Lifecycle) {
+export function createProbes(lifecycle: Pick<Lifecycle, 'phase'>) {
   return function answerProbe(path: string, res: ServerResponse): boolean {
     if (path === '/livez') {
       answerJson(res, 200, { status: 'ok' });

@@ -7,7 +7,12 @@ import type { RefusalReason } from './metrics.ts';
 const MESSAGES: Readonly<Record<RefusalReason, string>> = {
   capacity: 'Server at capacity: every connection is in use. Try again in a few seconds.',
   draining: 'Server is shutting down. Try again: another one takes over.',
+  returning: 'Server at capacity: the session is kept, but every connection is in use. Try again in a few seconds.',
+  unreachable: 'The server that holds this session can not be reached. Try again in a few seconds.',
 };
+
+/** Answers 503 to work that can not be taken now. */
+export type Refuse = (res: ServerResponse, reason: RefusalReason, id?: RequestId | null) => void;
 
 export interface RefusalsOptions {
   readonly log: Log;
@@ -29,14 +34,14 @@ export class Refusals {
     options.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   }
 
-  refuse(res: ServerResponse, reason: RefusalReason, id: RequestId | null = null): void {
+  readonly refuse: Refuse = (res, reason, id = null) => {
     this.#options.metrics.refused(reason);
     this.#unlogged++;
     // Between 4 and 6 s, so that those refused together do not come back together.
     const retryAfter = 4 + Math.floor(Math.random() * 3);
     const error = { code: ErrorCode.unavailable, message: MESSAGES[reason], data: { reason, retryAfter } };
     answerError(res, 503, error, id, { 'retry-after': String(retryAfter) });
-  }
+  };
 
   #report(): void {
     if (this.#unlogged === 0) return;

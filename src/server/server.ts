@@ -1,46 +1,65 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import berth from '../../package.json' with { type: 'json' };
-import type { ServeConfig } from '../config/serve-config.ts';
+import { parkedLimit, type ServeConfig } from '../config/serve-config.ts';
 import { ownerTag } from '../fleet/session-id.ts';
 import type { Source } from '../sources/source.ts';
-import { createAdminListener } from './admin.ts';
+import { listenForAdmin, type Reports } from './admin.ts';
 import { Admission } from './admission.ts';
 import { type DrainReport, drain } from './drain.ts';
+import { alone, type Elsewhere } from './elsewhere.ts';
+import { Fence } from './fence.ts';
+import { createFleet } from './fleet/fleet.ts';
+import { FromStore } from './fleet/from-store.ts';
+import { refusePeer } from './fleet/peer-answer.ts';
 import { Gate } from './gate.ts';
 import { createHostCheck } from './host-check.ts';
 import { LegacyEndpoint } from './legacy/legacy-endpoint.ts';
 import { Sessions } from './legacy/sessions.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { type Listener, listen } from './listener.ts';
+import { closeGently, type Listener, listen } from './listener.ts';
 import type { Log } from './log.ts';
 import { McpEndpoint } from './mcp-endpoint.ts';
-import { Metrics } from './metrics.ts';
+import { type Connections, Metrics } from './metrics.ts';
 import { ModernEndpoint } from './modern/modern-endpoint.ts';
 import { MovingMean } from './moving-mean.ts';
-import { createNotifier } from './notifier.ts';
+import { type Change, createNotifier, tellClients } from './notifier.ts';
+import { openMembershipOf } from './open-membership.ts';
+import { openStore } from './open-store.ts';
 import { OpenStreams } from './open-streams.ts';
+import type { Place } from './place.ts';
 import { createProbes } from './probes.ts';
-import { Refusals } from './refusals.ts';
+import { Refusals, type Refuse } from './refusals.ts';
 import { createRequestListener } from './request-listener.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** A server that runs: where it listens, and how to end it. */
 export interface RunningServer {
   readonly port: number;
-  readonly adminPort: number;
-  /** Slots held now, and how many there are. */
-  readonly connections: { readonly held: number; readonly limit: number };
+  /** `undefined` for a worker among several: the process that started it has the admin listener. */
+  readonly adminPort: number | undefined;
+  /** Where its peers reach it, if it has any. */
+  readonly peerPort: number | undefined;
+  readonly reports: Reports<Connections>;
   /** Drains and closes; `hurry` cuts the drain short. Answers what was cut. */
   stop(hurry: AbortSignal): Promise<DrainReport>;
 }
 
-/** Enough for new sockets beside a thousand busy ones; eight were 1.5 × slower, one starves them. */
+/** Enough for new sockets beside a thousand busy ones; eight were 1.5 × slower, one starves them. Workers share them. */
 const PUBLIC_SOCKETS = 32;
+const LEAST_SOCKETS = 4;
 const MEAN_SECONDS = 15;
+/** Times of a minute and more are kept with the precision of a second. */
+const SETTLE_MS = 1_000;
 
-/** Starts one worker: puts the parts together, then listens. */
-export async function startServer(config: ServeConfig, source: Source, log: Log): Promise<RunningServer> {
+/** Starts one worker: puts the parts together, joins its fleet, then listens. */
+export async function startServer(
+  config: ServeConfig,
+  source: Source,
+  log: Log,
+  place: Place = {},
+): Promise<RunningServer> {
   const { definition } = source;
+  const { seat } = place;
   const clock = () => performance.now();
   const lifecycle = new Lifecycle();
   const { signal } = lifecycle;
@@ -58,37 +77,67 @@ export async function startServer(config: ServeConfig, source: Source, log: Log)
       return gate.waiting;
     },
     get sessions() {
-      return sessions.size;
+      return sessions.counts;
+    },
+    get notStored() {
+      return store?.notStored ?? 0;
     },
     get draining() {
       return lifecycle.draining;
     },
     openStreams: (kind) => streams.count(kind),
   });
-  const refusals = new Refusals({ log, metrics, signal });
+  const { refuse } = new Refusals({ log, metrics, signal });
 
-  const tag = ownerTag(`${config.host}:${config.peerPort}`, randomBytes(16).toString('hex'));
-  const sessions = new Sessions({ ...config, definition, ownerTag: tag, streams, metrics, log, clock });
-  const admission = new Admission({ gate, lifecycle, sessions, modernMean });
-  const legacy = new LegacyEndpoint({ ...config, sessions, admission, refusals });
+  const state = () => ({ phase: lifecycle.phase, room: Math.max(0, gate.limit - gate.held) });
+  const membership = await openMembershipOf({ config, place, state, metrics, log, clock, signal });
+  const tag = membership?.tag ?? ownerTag(`${config.host}:${config.port}`, randomBytes(16).toString('hex'));
+  const store = await openStore({ config, fleet: definition.name, owner: tag, sessions: () => sessions, log, signal });
+  const sessions: Sessions = new Sessions({
+    ...config,
+    maxParked: parkedLimit(config),
+    definition,
+    ownerTag: tag,
+    streams,
+    metrics,
+    copies: store,
+    log,
+    clock,
+  });
+  const admission: Admission = new Admission({ gate, lifecycle, sessions, modernMean });
+  const fence = store && new Fence({ sessions, store, clock, signal });
+  const fleet =
+    membership &&
+    createFleet({ ...config, membership, sessions, admission, lifecycle, store, refuse, metrics, log, clock });
+  const arrive = (snapshot: Parameters<Sessions['arrive']>[0]) => sessions.arrive(snapshot, undefined);
+  const forClients = fleet?.forClients ?? (store ? new FromStore({ store, ownTag: tag, refuse, arrive }) : alone);
+
   const { createModernHandler: createHandler } = source;
   const modern =
     createHandler &&
-    new ModernEndpoint({ ...config, definition, createHandler, admission, refusals, metrics, streams, log, clock });
+    new ModernEndpoint({ ...config, definition, createHandler, admission, metrics, streams, log, clock });
+  const queue = new WorkQueue();
+  const createEndpoint = (elsewhere: Elsewhere, refuse: Refuse) => {
+    const legacy = new LegacyEndpoint({ ...config, sessions, admission, elsewhere, refuse, fence });
+    return new McpEndpoint({ ...config, legacy, modern, admission, elsewhere, refuse, sessions, queue, log });
+  };
+  const tell = (change: Change) => tellClients(change, sessions, modern);
+  const publish = (change: Change) => {
+    tell(change);
+    if (fleet !== undefined) fleet.publish(change);
+    else store?.publish(JSON.stringify(change));
+  };
+  if (fleet !== undefined) fleet.serve(createEndpoint(fleet.forPeers, refusePeer), tell);
+  else store?.onChange((change) => tell(JSON.parse(change) as Change));
 
   const answerProbe = createProbes(lifecycle);
-  const admin = await listen({
-    host: config.host,
-    port: config.adminPort,
-    sockets: 1,
-    requestTimeout: config.bodyTimeout,
-    onRequest: createAdminListener(metrics, answerProbe),
-  });
+  const reports = { registry: async () => metrics.registry, connections: async () => metrics.connections() };
+  const admin = seat === undefined ? await listenForAdmin(config, reports, answerProbe) : undefined;
   const onRequest = createRequestListener({
     lifecycle,
     answerProbe,
     checkHost: createHostCheck(config),
-    mcp: new McpEndpoint({ ...config, legacy, modern, admission, refusals, sessions, queue: new WorkQueue(), log }),
+    mcp: createEndpoint(forClients, refuse),
     identity: {
       appName: definition.name,
       appVersion: definition.version,
@@ -101,52 +150,54 @@ export async function startServer(config: ServeConfig, source: Source, log: Log)
   const { host, port, bodyTimeout: requestTimeout } = config;
   let listener: Listener;
   try {
-    await definition.start?.({ notify: createNotifier(sessions, modern), signal });
-    listener = await listen({ host, port, sockets: PUBLIC_SOCKETS, requestTimeout, onRequest });
+    membership?.tags.add((await store?.tags()) ?? []);
+    await membership?.peers.join();
+    await definition.start?.({ notify: createNotifier(publish), signal });
+    const sockets = Math.max(LEAST_SOCKETS, Math.ceil(PUBLIC_SOCKETS / config.workers));
+    listener = await listen({ host, port, sockets, shared: seat !== undefined, requestTimeout, onRequest });
   } catch (error) {
     lifecycle.end();
-    await admin.close();
+    await admin?.close();
     throw error;
   }
-  const expiry = setInterval(() => sessions.expire(), 1_000).unref();
+  const settling = setInterval(() => sessions.settle(), SETTLE_MS).unref();
   lifecycle.enter('serving');
+  await membership?.peers.announce();
   const { maxConnections } = config;
-  log.info({ host: config.host, port: listener.port, adminPort: admin.port, maxConnections }, 'Started server');
+  // Of several workers the process that started them tells, once for all.
+  const level = seat === undefined ? 'info' : 'debug';
+  log[level]({ host: config.host, port: listener.port, adminPort: admin?.port, maxConnections }, 'Started server');
 
   return {
     port: listener.port,
-    adminPort: admin.port,
-    connections: gate,
+    adminPort: admin?.port,
+    peerPort: membership?.port,
+    reports,
     async stop(hurry) {
-      log.info('Started drain');
+      log[level]('Started drain');
       const report = await drain(
         {
           ...config,
           lifecycle,
           sessions,
+          fleet,
           listens: modern,
-          openStreams: () => streams.count('standalone') + streams.count('listen'),
-          // A session on its way in is a call; a listener is a request as well, but it ends with its stream.
-          callsInFlight: () => metrics.requestsInFlight + sessions.opening - (modern?.listens ?? 0),
+          openStreams: () => streams.count('standalone') + streams.count('listen') + (fleet?.relays.streams ?? 0),
+          // A session on its way in is a call, and so is what a peer does for a client of ours; a listener is a request
+          // as well, but it ends with its stream.
+          callsInFlight: () =>
+            metrics.requestsInFlight + sessions.opening + (fleet?.relays.calls ?? 0) - (modern?.listens ?? 0),
         },
         hurry,
       );
-      clearInterval(expiry);
+      clearInterval(settling);
+      await fleet?.leave();
+      await store?.close();
       lifecycle.end();
       await closeGently(listener, hurry);
-      await closeGently(admin, hurry);
-      log.info({ sessionsHandedOver: 0, ...report }, 'Finished drain');
+      if (admin !== undefined) await closeGently(admin, hurry);
+      log[level](report, 'Finished drain');
       return report;
     },
   };
-}
-
-/** Time for the last answers to reach their clients. */
-const FLUSH_MS = 500;
-
-async function closeGently(listener: { close(): Promise<void>; destroy(): void }, hurry: AbortSignal): Promise<void> {
-  const closed = listener.close();
-  const timer = setTimeout(() => listener.destroy(), hurry.aborted ? 0 : FLUSH_MS);
-  await closed;
-  clearTimeout(timer);
 }

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { synthesize } from '../../charts/synthesize.ts';
 import { loadValues } from '../../src/values/load.ts';
 import { eventually } from '../server/running.ts';
-import { initialize, openSession, post } from '../server/wire.ts';
+import { initialize, inSession, openSession, post } from '../server/wire.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -40,21 +40,29 @@ test('up writes what synth would, serves what it describes, and says how to conn
   const folder = folderWith(VALUES);
   const { child, said, exit } = up(folder);
   const [, url = ''] = await eventually(
-    () => /at (http:\S+\/mcp), 2 connections/.exec(said.out) ?? [],
+    () => /at (http:\S+\/mcp), 6 connections/.exec(said.out) ?? [],
     ({ length }) => length > 0,
   );
   const expected = synthesize(loadValues({ files: [join(folder, 'values.yaml')] }));
   expect(readFileSync(join(folder, 'dist', expected.fileName), 'utf8')).toBe(expected.yaml);
   expect(said.out).toContain('Wrote dist/pier.k8s.yaml: ');
   expect(said.out).toContain(`inspector --cli ${url}`);
-  expect(said.out).toContain('3 pods; here runs one worker');
-  expect(said.out).toContain('Connections held: 0 of 2');
-  await openSession(url);
-  await openSession(url);
+  expect(said.out).toContain('3 workers × 2');
+  await eventually(
+    () => said.out,
+    (out) => out.includes('Connections held: 0 of 6'),
+  );
+  const [, metrics = ''] = /Metrics: (http:\S+)/.exec(said.out) ?? [];
+  // An open stream keeps a session's slot; whichever worker a client comes to, there is room while one of them has some.
+  for (let i = 0; i < 6; i++) {
+    const headers = { accept: 'text/event-stream', ...inSession(await openSession(url)) };
+    expect((await fetch(url, { headers })).status).toBe(200);
+  }
+  expect((await (await fetch(metrics)).text()).split('\n')).toContain('mcp_active_connections 6');
   expect((await post(url, initialize())).status).toBe(503);
   child.kill('SIGINT');
   expect(await exit).toBe(0);
-  expect(said.err).toBe('');
+  expect(said.err.replace(/^.* Refused connections .*\n/gm, '')).toBe('');
 });
 
 test('up with bad values writes nothing and serves nothing', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/config/problems.ts';
 import { type ConfigSources, readServeConfig } from '../../src/config/read-config.ts';
-import { environmentName, flagName, serveConfigKeys } from '../../src/config/serve-config.ts';
+import { environmentName, flagName, parkedLimit, serveConfigKeys } from '../../src/config/serve-config.ts';
 
 const read = (sources: Partial<ConfigSources>) => readServeConfig({ flags: {}, environment: {}, ...sources });
 
@@ -63,6 +63,60 @@ test('the defaults are those of the table', () => {
   });
 });
 
+test('what makes one server of several processes can be told', () => {
+  const flags = { workers: '4', parkAfter: '30s', maxParked: '7', peerPort: '0', peerIdentity: 'key:/run/key' };
+  expect(read({ flags })).toMatchObject({ workers: 4, parkAfter: 30_000, maxParked: 7, peerPort: 0 });
+  expect(read({ flags: { peers: 'berth-peers' } }).peers).toEqual(['berth-peers']);
+  const peers = ['10.0.0.1:8001', '[::1]', '[fd00::2]:8001', 'a_b.example.com'];
+  expect(read({ flags: { peers: peers.join() } }).peers).toEqual(peers);
+});
+
+test.each(['memory', 'redis://cache', 'redis://u:p@10.0.0.1:6379/2', 'rediss://[::1]:6380'])(
+  '%s is a session store',
+  (sessionStore) => {
+    expect(read({ flags: { sessionStore } }).sessionStore).toBe(sessionStore);
+  },
+);
+
+test.each(['', 'disk', 'http://cache', 'redis://', 'redis:///0', 'redis:cache', 'redis://h:99999', 'redis://a b'])(
+  '%j is no session store',
+  (sessionStore) => {
+    expect(problems({ flags: { sessionStore } })).toEqual([
+      `--session-store must be memory or an address such as redis://host:6379 or rediss://host:6379. Got "${sessionStore}".`,
+    ]);
+  },
+);
+
+test('a wrong address is told without the password in it', () => {
+  const [said] = problems({ environment: { BERTH_SESSION_STORE: 'redis://u:se/c#ret@cache:6379' } });
+  expect(said).toContain('Got "redis://…@cache:6379".');
+});
+
+test.each(['a:b', ':8001', '::1', '[::g]', '[]', 'a:0', 'a:70000', 'a/b', 'a b', 'u@a', 'http://a'])(
+  '%j is no peer',
+  (peer) => {
+    expect(problems({ flags: { peers: `ok,${peer}` } })).toEqual([
+      `--peers must be a host or host:port, with an IPv6 address in brackets. Got "${peer}".`,
+    ]);
+  },
+);
+
+test('an empty peer is an error, no peers at all are none', () => {
+  expect(problems({ flags: { peers: 'a,,b' } })).toHaveLength(1);
+  expect(read({ flags: { peers: '' } }).peers).toEqual([]);
+});
+
+test.each(['', 'key', 'key:', 'token', 'auto '])('%j is no way for pods to know each other', (peerIdentity) => {
+  expect(problems({ flags: { peerIdentity } })).toEqual([
+    `--peer-identity must be auto, or key: and the path of a file. Got "${peerIdentity}".`,
+  ]);
+});
+
+test('ten times as many parked records are kept as a worker holds connections, unless it is told', () => {
+  expect(parkedLimit(read({ flags: { maxConnections: '25' } }))).toBe(250);
+  expect(parkedLimit(read({ flags: { maxConnections: '25', maxParked: '0' } }))).toBe(0);
+});
+
 describe('bad values name what was given, what was found and what is allowed', () => {
   const rows: readonly (readonly [Partial<ConfigSources>, string])[] = [
     [{ flags: { maxConnections: '0' } }, '--max-connections must be at least 1. Got 0.'],
@@ -77,8 +131,6 @@ describe('bad values name what was given, what was found and what is allowed', (
     [{ flags: { port: '9464' } }, '--port and --admin-port are both 9464. They must differ.'],
     [{ flags: { transport: 'stdio', port: '1' } }, '--port has no effect with --transport stdio.'],
     [{ flags: { transport: 'sse', maxEventLog: '1KiB' } }, '--max-event-log has no effect with --transport sse.'],
-    [{ flags: { workers: '4' } }, '--workers 4 is not available yet.'],
-    [{ flags: { sessionStore: 'redis://x' } }, '--session-store redis://x is not available yet.'],
     [{ flags: { stateless: true } }, '--stateless true is not available yet.'],
     [
       { environment: { BERTH_MAX_CONECTIONS: '3' } },

@@ -5,8 +5,9 @@ import { imageBundle } from '../../scripts/bundles.ts';
 test('serving loads neither cdk8s nor a Kubernetes client from the image', async () => {
   const { metafile } = await build({ ...imageBundle, write: false, metafile: true });
   const main = outputOf(metafile, 'src/cli/main.ts');
-  const serve = outputOf(metafile, 'src/cli/run-serve.ts');
-  const loaded = [...staticClosure(metafile, [main, serve])].flatMap((output) => {
+  const halves = ['run-serve', 'run-server', 'workers/run-supervisor', 'workers/run-worker'];
+  const serve = halves.map((name) => outputOf(metafile, `src/cli/${name}.ts`));
+  const loaded = [...staticClosure(metafile, [main, ...serve])].flatMap((output) => {
     return Object.keys(metafile.outputs[output]?.inputs ?? {});
   });
   // Else the assertion below would hold of an empty list too.

@@ -49,7 +49,7 @@ test('after the delay new work gets 503, and sessions are served while calls run
   expect((await modernCall(lab.url, 'echo', { value: 'x' })).status).toBe(503);
   expect((await post(lab.url, toolCall(2, 'echo', { value: 'x' }), inSession(id))).status).toBe(200);
   expect(await (await call).json()).toMatchObject({ result: { content: [{ text: 'waited' }] } });
-  expect(await stopped).toEqual({ sessionsClosed: 1, callsFinished: 1, callsCut: 0 });
+  expect(await stopped).toEqual({ sessionsHandedOver: 0, sessionsClosed: 1, callsFinished: 1, callsCut: 0 });
   expect(lab.notes.ended).toContain('drained');
   expect(lab.logs.at(-1)).toMatchObject({
     msg: 'Finished drain',

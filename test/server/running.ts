@@ -3,17 +3,25 @@ import { onTestFinished } from 'vitest';
 import { readServeConfig } from '../../src/config/read-config.ts';
 import type { ServeConfigKey } from '../../src/config/serve-config.ts';
 import { createLog } from '../../src/server/log.ts';
+import type { Connections } from '../../src/server/metrics.ts';
+import type { Place } from '../../src/server/place.ts';
 import { startServer } from '../../src/server/server.ts';
 import { sourceOf } from '../../src/sources/load-module.ts';
 import { createLab } from '../fixtures/lab.ts';
 
-type Settings = Readonly<Partial<Record<ServeConfigKey, string>>>;
+export type Settings = Readonly<Partial<Record<ServeConfigKey, string>>>;
 
 const QUICK = { port: '0', adminPort: '0', drainDelay: '0s', drainWindow: '0s', longestCall: '1s', logLevel: 'info' };
 
+export interface LabOptions {
+  /** Of the lab's own server. */
+  readonly sessions?: 'parkable' | 'resident';
+  readonly place?: Place;
+}
+
 /** Starts a server on ports of the system's choice, with the lab's tools unless told otherwise; it ends with the test. */
-export async function startLab(settings: Settings = {}, exported?: unknown) {
-  const { definition, notes } = createLab();
+export async function startLab(settings: Settings = {}, exported?: unknown, { sessions, place }: LabOptions = {}) {
+  const { definition, notes } = createLab(sessions);
   const config = readServeConfig({ flags: { ...QUICK, ...settings }, environment: {} });
   const source = await sourceOf(exported ?? definition, 'lab', import.meta.url);
   notes.created = 0;
@@ -22,6 +30,7 @@ export async function startLab(settings: Settings = {}, exported?: unknown) {
     config,
     source,
     createLog(config, { write: (line) => void logs.push(JSON.parse(line)) }),
+    place,
   );
   const hurry = new AbortController();
   let stopped: ReturnType<typeof server.stop> | undefined;
@@ -45,7 +54,10 @@ export async function startLab(settings: Settings = {}, exported?: unknown) {
     origin: `http://127.0.0.1:${server.port}`,
     admin,
     /** `GET /connections`. */
-    counts: async () => (await (await fetch(`${admin}/connections`)).json()) as Counts,
+    counts: async () =>
+      server.adminPort === undefined
+        ? ((await server.reports.connections()) as Connections)
+        : ((await (await fetch(`${admin}/connections`)).json()) as Connections),
     /** One sample of `/metrics`. */
     metric: async (name: string) => {
       const text = await (await fetch(`${admin}/metrics`)).text();
@@ -56,18 +68,6 @@ export async function startLab(settings: Settings = {}, exported?: unknown) {
 }
 
 export type Lab = Awaited<ReturnType<typeof startLab>>;
-
-export interface Counts {
-  readonly active: number;
-  readonly activeMean: number;
-  readonly max: number;
-  readonly waiting: number;
-  readonly sessions: { readonly active: number };
-  readonly streams: Readonly<Record<'standalone' | 'request' | 'listen', number>>;
-  readonly requestsInFlight: Readonly<Record<'legacy' | 'modern', number>>;
-  readonly refused: Readonly<Record<'capacity' | 'draining', number>>;
-  readonly draining: boolean;
-}
 
 /** Waits until something is so; fails with the last value seen when it is not within the time. */
 export async function eventually<T>(

@@ -1,7 +1,5 @@
+import type { SessionRecord } from '../../fleet/session-snapshot.ts';
 import type { JsonRpcRequest } from '../json-rpc.ts';
-import type { SessionRecord } from './session-record.ts';
-
-type Capabilities = Readonly<Record<string, { readonly listChanged?: boolean } | undefined>>;
 
 const MAX_SUBSCRIPTIONS = 1_000;
 const MAX_URI_LENGTH = 2_048;
@@ -9,7 +7,6 @@ const MAX_URI_LENGTH = 2_048;
 /** What client and server agreed on and what the client asked for since, kept in the record so that it can be set up again. */
 export class ClientSetup {
   readonly #record: SessionRecord;
-  #capabilities: Capabilities = {};
 
   constructor(record: SessionRecord) {
     this.#record = record;
@@ -20,7 +17,7 @@ export class ClientSetup {
     const record = this.#record;
     if (method === 'initialize') {
       record.protocolVersion = String(result['protocolVersion']);
-      this.#capabilities = (result['capabilities'] ?? {}) as Capabilities;
+      record.announces = announcedBy(result['capabilities']);
     } else if (method === 'logging/setLevel') {
       record.logLevel = String(params?.['level']);
     } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
@@ -38,11 +35,16 @@ export class ClientSetup {
     }
     return String(params?.['uri']).length > MAX_URI_LENGTH ? `A URI may have ${MAX_URI_LENGTH} characters.` : undefined;
   }
+}
 
-  /** Whether the client is to be told: the server said that it would, and a resource's client asked for it. */
-  wants(method: string, uri: string | undefined): boolean {
-    if (uri !== undefined) return this.#record.subscriptions.includes(uri);
-    const [, area = '', event] = method.split('/');
-    return event === 'list_changed' && this.#capabilities[area]?.listChanged === true;
-  }
+/** Whether a session's client is to be told: the server said that it would, and a resource's client asked for it. */
+export function wants(record: SessionRecord, method: string, uri: string | undefined): boolean {
+  if (uri !== undefined) return record.subscriptions.includes(uri);
+  const [, area = '', event] = method.split('/');
+  return event === 'list_changed' && record.announces.includes(area);
+}
+
+function announcedBy(capabilities: unknown): string[] {
+  const areas = (capabilities ?? {}) as Readonly<Record<string, { readonly listChanged?: boolean } | undefined>>;
+  return Object.keys(areas).filter((area) => areas[area]?.listChanged === true);
 }

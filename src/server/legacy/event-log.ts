@@ -1,9 +1,7 @@
-/** One event as it went out: which stream of the session it belongs to, and its JSON. */
-export interface LoggedEvent {
-  readonly sequence: number;
-  readonly stream: number;
-  readonly data: string;
-}
+import type { LoggedEvent, LogSnapshot } from '../../fleet/session-snapshot.ts';
+
+/** The stream that belongs to no request; the others are numbered from 1. */
+export const STANDALONE = 0;
 
 /** Where a client that comes back with `Last-Event-ID` stopped reading. */
 export interface Position {
@@ -26,17 +24,48 @@ export class EventLog {
   #bytes = 0;
   #sequence = 0;
   #trimmedTo = 0;
+  #lastStream = 0;
+  /** Whether the standalone stream ever had a reader. */
+  listened = false;
+  /** Told of every event. */
+  onAppend: (() => void) | undefined;
 
-  constructor(limit: number) {
+  /** `limit`: bytes to keep; `snapshot`: what the log held elsewhere. */
+  constructor(limit: number, snapshot?: LogSnapshot) {
     this.#limit = limit;
+    if (snapshot === undefined) return;
+    this.#sequence = snapshot.sequence;
+    this.#trimmedTo = snapshot.trimmedTo;
+    this.#lastStream = snapshot.lastStream;
+    this.listened = snapshot.listened;
+    for (const event of snapshot.events) this.#keep(event);
+  }
+
+  /** All of it, as plain JSON. */
+  snapshot(): LogSnapshot {
+    return {
+      sequence: this.#sequence,
+      trimmedTo: this.#trimmedTo,
+      lastStream: this.#lastStream,
+      listened: this.listened,
+      events: this.#events.slice(this.#first) as LoggedEvent[],
+    };
+  }
+
+  /** The number of a new stream. */
+  newStream(): number {
+    return ++this.#lastStream;
+  }
+
+  get lastStream(): number {
+    return this.#lastStream;
   }
 
   /** Keeps an event and answers its id. */
   append(stream: number, data: string): string {
     const event = { sequence: ++this.#sequence, stream, data };
-    this.#events.push(event);
-    this.#bytes += sizeOf(event);
-    while (this.#bytes > this.#limit) this.#trim();
+    this.#keep(event);
+    this.onAppend?.();
     return eventId(stream, event.sequence);
   }
 
@@ -58,6 +87,12 @@ export class EventLog {
       if (event !== undefined && event.stream === stream && event.sequence > sequence) missed.push(event);
     }
     return { stream, missed, trimmed: sequence < this.#trimmedTo };
+  }
+
+  #keep(event: LoggedEvent): void {
+    this.#events.push(event);
+    this.#bytes += sizeOf(event);
+    while (this.#bytes > this.#limit) this.#trim();
   }
 
   #trim(): void {

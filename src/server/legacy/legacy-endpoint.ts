@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
-import type { Admission } from '../admission.ts';
-import { answerEmpty, answerError, answerSessionNotFound } from '../answers.ts';
+import type { Admission, Admitted } from '../admission.ts';
+import { answerEmpty, answerError, answerJson } from '../answers.ts';
+import type { Elsewhere, Work } from '../elsewhere.ts';
 import { ErrorCode, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../json-rpc.ts';
-import type { Refusals } from '../refusals.ts';
+import type { Refuse } from '../refusals.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -13,7 +14,10 @@ export const MAX_INITIALIZE = 64 * 1024;
 export interface LegacyEndpointOptions {
   readonly sessions: Sessions;
   readonly admission: Admission;
-  readonly refusals: Refusals;
+  readonly elsewhere: Elsewhere;
+  readonly refuse: Refuse;
+  /** Says what to wait for before a session may be served. */
+  readonly fence?: { passing(): Promise<void> | undefined } | undefined;
   readonly maxRequestsPerSession: number;
 }
 
@@ -25,15 +29,54 @@ export class LegacyEndpoint {
     this.#options = options;
   }
 
-  post(messages: readonly JsonRpcMessage[], batch: boolean, req: IncomingMessage, res: ServerResponse): void {
+  post(messages: readonly JsonRpcMessage[], batch: boolean, work: Work): void {
+    const { req, res } = work;
     if (!accepts(req, 'application/json') || !accepts(req, 'text/event-stream')) {
       const message = 'Not acceptable: the client must accept application/json and text/event-stream.';
       return answerError(res, 406, { code: ErrorCode.server, message });
     }
     const initialize = messages.find(isInitialize);
-    if (initialize !== undefined) return this.#initialize(initialize, messages, req, res);
-    const session = this.#sessionOf(req, res);
-    if (session === undefined) return;
+    if (initialize !== undefined) return this.#initialize(initialize, messages, work);
+    const id = sessionIdOf(req, res);
+    if (id === undefined) return;
+    // Says that the client lives: no reason to wake anything.
+    const [first] = messages;
+    if (!batch && first !== undefined && isPing(first) && this.#options.sessions.getParked(id) !== undefined) {
+      return answerJson(res, 200, { jsonrpc: '2.0', id: first.id, result: {} });
+    }
+    this.#withSession(id, work, (session) => this.#receive(session, messages, batch, req, res));
+  }
+
+  get(work: Work): void {
+    const { req, res } = work;
+    if (!accepts(req, 'text/event-stream')) {
+      const message = 'Not acceptable: the client must accept text/event-stream.';
+      return answerError(res, 406, { code: ErrorCode.server, message });
+    }
+    const id = sessionIdOf(req, res);
+    if (id === undefined) return;
+    const lastEventId = req.headers['last-event-id'];
+    this.#withSession(id, work, (session) => {
+      const listening = session.listen(res, typeof lastEventId === 'string' ? lastEventId : undefined);
+      // 204 is how server-sent events say: there is nothing more, do not come back.
+      if (!listening) answerEmpty(res, 204);
+    });
+  }
+
+  delete(work: Work): void {
+    const id = sessionIdOf(work.req, work.res);
+    if (id === undefined) return;
+    if (this.#options.sessions.end(id, 'deleted')) return answerEmpty(work.res, 200);
+    this.#options.elsewhere.serve(id, work, () => this.delete(work));
+  }
+
+  #receive(
+    session: Session,
+    messages: readonly JsonRpcMessage[],
+    batch: boolean,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): void {
     const requests = messages.filter(isRequest);
     const ids = new Set(requests.map(({ id }) => id));
     const repeated = requests.find(({ id }) => session.isInFlight(id) || (requests.length > 1 && !ids.delete(id)));
@@ -52,30 +95,8 @@ export class LegacyEndpoint {
     if (requests.length === 0) answerEmpty(res, 202);
   }
 
-  get(req: IncomingMessage, res: ServerResponse): void {
-    if (!accepts(req, 'text/event-stream')) {
-      const message = 'Not acceptable: the client must accept text/event-stream.';
-      return answerError(res, 406, { code: ErrorCode.server, message });
-    }
-    const lastEventId = req.headers['last-event-id'];
-    const listening = this.#sessionOf(req, res)?.listen(res, typeof lastEventId === 'string' ? lastEventId : undefined);
-    // 204 is how server-sent events say: there is nothing more, do not come back.
-    if (listening === false) answerEmpty(res, 204);
-  }
-
-  delete(req: IncomingMessage, res: ServerResponse): void {
-    const session = this.#sessionOf(req, res);
-    if (session === undefined) return;
-    session.end('deleted');
-    answerEmpty(res, 200);
-  }
-
-  #initialize(
-    initialize: JsonRpcRequest,
-    messages: readonly JsonRpcMessage[],
-    req: IncomingMessage,
-    res: ServerResponse,
-  ): void {
+  #initialize(initialize: JsonRpcRequest, messages: readonly JsonRpcMessage[], work: Work): void {
+    const { req, res } = work;
     const invalid = (message: string) =>
       answerError(res, 400, { code: ErrorCode.invalidRequest, message }, initialize.id);
     if (req.headers['mcp-session-id'] !== undefined) return invalid('initialize does not take a session id.');
@@ -84,35 +105,69 @@ export class LegacyEndpoint {
       const message = `Payload too large: the params of initialize may have ${MAX_INITIALIZE} characters.`;
       return answerError(res, 413, { code: ErrorCode.server, message }, initialize.id);
     }
-    const { admission, refusals, sessions } = this.#options;
-    const admitted = admission.admitSession();
-    if ('refused' in admitted) refusals.refuse(res, admitted.refused, initialize.id);
-    else sessions.open(initialize, admitted.release, req, res);
+    const { admission, elsewhere, refuse, sessions } = this.#options;
+    const admitted = admission.admit();
+    if ('release' in admitted) return sessions.open(initialize, admitted.release, req, res);
+    void elsewhere.offer(work).then((taken) => {
+      if (taken || res.destroyed) return;
+      const last = admission.admitAfterAll();
+      if ('release' in last) sessions.open(initialize, last.release, req, res);
+      else refuse(res, last.refused, initialize.id);
+    });
   }
 
-  /** The session that a request names, or `undefined` after having answered why there is none. */
-  #sessionOf(req: IncomingMessage, res: ServerResponse): Session | undefined {
-    const id = req.headers['mcp-session-id'];
-    if (typeof id !== 'string') {
-      const message = 'Bad request: the Mcp-Session-Id header is missing. Send initialize first.';
-      answerError(res, 400, { code: ErrorCode.server, message });
-      return undefined;
-    }
-    const version = req.headers['mcp-protocol-version'];
-    if (version !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(String(version))) {
-      const supported = SUPPORTED_PROTOCOL_VERSIONS.join(', ');
-      const message = `Bad request: MCP-Protocol-Version "${version}" is not supported. Supported: ${supported}.`;
-      answerError(res, 400, { code: ErrorCode.server, message });
-      return undefined;
-    }
-    const session = this.#options.sessions.get(id);
-    if (session === undefined) answerSessionNotFound(res);
-    return session;
+  /** Serves a request with the session that it names: here, woken if need be, or wherever it is. */
+  #withSession(id: string, work: Work, serve: (session: Session) => void): void {
+    const { sessions, admission, elsewhere, fence } = this.#options;
+    const again = () => this.#withSession(id, work, serve);
+    const checking = fence?.passing();
+    if (checking !== undefined) return void checking.then(again);
+    const session = sessions.get(id);
+    if (session !== undefined) return serve(session);
+    if (sessions.getParked(id) === undefined) return elsewhere.serve(id, work, again);
+    const admitted = admission.admitReturning();
+    if ('release' in admitted) return this.#wake(id, admitted, work, serve);
+    void elsewhere.moveAway(id).then((moved) => {
+      if (work.res.destroyed) return;
+      if (moved || !sessions.has(id)) return elsewhere.serve(id, work, again);
+      const awake = sessions.get(id);
+      if (awake !== undefined) return serve(awake);
+      this.#wake(id, admission.admitAfterAll(true), work, serve);
+    });
+  }
+
+  #wake(id: string, admitted: Admitted, { res }: Work, serve: (session: Session) => void): void {
+    if ('refused' in admitted) return this.#options.refuse(res, 'returning');
+    const session = this.#options.sessions.wake(id, admitted.release);
+    if (session !== undefined) serve(session);
+    else admitted.release();
   }
 }
 
 function isInitialize(message: JsonRpcMessage): message is JsonRpcRequest {
   return isRequest(message) && message.method === 'initialize';
+}
+
+function isPing(message: JsonRpcMessage): message is JsonRpcRequest {
+  return isRequest(message) && message.method === 'ping';
+}
+
+/** The session that a request names, or `undefined` after having answered what is wrong with it. */
+function sessionIdOf(req: IncomingMessage, res: ServerResponse): string | undefined {
+  const id = req.headers['mcp-session-id'];
+  if (typeof id !== 'string') {
+    const message = 'Bad request: the Mcp-Session-Id header is missing. Send initialize first.';
+    answerError(res, 400, { code: ErrorCode.server, message });
+    return undefined;
+  }
+  const version = req.headers['mcp-protocol-version'];
+  if (version !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(String(version))) {
+    const supported = SUPPORTED_PROTOCOL_VERSIONS.join(', ');
+    const message = `Bad request: MCP-Protocol-Version "${version}" is not supported. Supported: ${supported}.`;
+    answerError(res, 400, { code: ErrorCode.server, message });
+    return undefined;
+  }
+  return id;
 }
 
 function accepts(req: IncomingMessage, type: string): boolean {

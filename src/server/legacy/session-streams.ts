@@ -1,11 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { EventStream } from '../event-stream.ts';
-import { type EventLog, eventId, type Position } from './event-log.ts';
+import { type EventLog, eventId, type Position, STANDALONE } from './event-log.ts';
 import type { Exchange } from './exchange.ts';
 import { RESUME_AFTER_MS, replay } from './replay.ts';
 
-/** The stream that belongs to no request; the others are numbered from 1. */
-const STANDALONE = 0;
 /** A replaced stream's client has a newer one: it need not hurry back. */
 const REPLACED_RETRY_MS = 30_000;
 
@@ -20,9 +18,7 @@ export interface SessionStreamsOptions {
 export class SessionStreams {
   readonly #options: SessionStreamsOptions;
   readonly #exchanges = new Map<number, Exchange>();
-  #last = STANDALONE;
   #standalone: EventStream | undefined;
-  #listened = false;
 
   constructor(options: SessionStreamsOptions) {
     this.#options = options;
@@ -34,8 +30,9 @@ export class SessionStreams {
 
   /** Gives a POST that becomes a stream its number. */
   add(exchange: Exchange): number {
-    this.#exchanges.set(++this.#last, exchange);
-    return this.#last;
+    const number = this.#options.log.newStream();
+    this.#exchanges.set(number, exchange);
+    return number;
   }
 
   remove(exchange: Exchange): void {
@@ -62,20 +59,20 @@ export class SessionStreams {
     const position = lastEventId === undefined ? undefined : this.#options.log.find(lastEventId);
     if (position === undefined || position.stream === STANDALONE) {
       // The first reader has missed nothing yet: it gets what came before it.
-      const first = this.#listened ? undefined : this.#options.log.find(eventId(STANDALONE, 0));
+      const first = this.#options.log.listened ? undefined : this.#options.log.find(eventId(STANDALONE, 0));
       this.#openStandalone(res, position ?? first);
       return true;
     }
     const exchange = this.#exchanges.get(position.stream);
     if (exchange !== undefined) exchange.resume(res, position);
     else if (position.missed.length > 0) this.#replayAll(res, position);
-    else if (position.trimmed || position.stream > this.#last) this.#openStandalone(res, undefined);
+    else if (position.trimmed || position.stream > this.#options.log.lastStream) this.#openStandalone(res, undefined);
     else return false;
     return true;
   }
 
   #openStandalone(res: ServerResponse, position: Position | undefined): void {
-    this.#listened = true;
+    this.#options.log.listened = true;
     this.#standalone?.leave(REPLACED_RETRY_MS);
     const stream = this.#options.open(res, 'standalone', (closed) => {
       if (this.#standalone === closed) this.#standalone = undefined;

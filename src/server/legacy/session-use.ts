@@ -5,27 +5,35 @@ export function isUse(message: JsonRpcMessage): boolean {
   return !('method' in message && message.method === 'ping');
 }
 
-export interface SessionUseOptions {
-  busy(): void;
-  quiet(): void;
-}
+/** `busy`: a call is in flight, either way. `listening`: only streams are open. `quiet`: neither. */
+export type Activity = 'busy' | 'listening' | 'quiet';
 
 /** What keeps a session from counting as idle: streams and calls hold it, requests on their way in pin it. */
 export class SessionUse {
-  readonly #options: SessionUseOptions;
-  #holds = 0;
+  readonly #changed: (activity: Activity) => void;
+  readonly #holds = { call: 0, stream: 0 };
   #pins = 0;
 
-  constructor(options: SessionUseOptions) {
-    this.#options = options;
+  /** `changed` is told of every change. */
+  constructor(changed: (activity: Activity) => void) {
+    this.#changed = changed;
   }
 
-  hold(): void {
-    if (this.#holds++ === 0) this.#options.busy();
+  get activity(): Activity {
+    if (this.#holds.call > 0) return 'busy';
+    return this.#holds.stream > 0 ? 'listening' : 'quiet';
   }
 
-  letGo(): void {
-    if (--this.#holds === 0) this.#options.quiet();
+  hold(kind: 'call' | 'stream'): void {
+    const before = this.activity;
+    this.#holds[kind]++;
+    if (this.activity !== before) this.#changed(this.activity);
+  }
+
+  letGo(kind: 'call' | 'stream'): void {
+    const before = this.activity;
+    this.#holds[kind]--;
+    if (this.activity !== before) this.#changed(this.activity);
   }
 
   get pinned(): boolean {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { LogSnapshot, SessionRecord, SessionSnapshot } from '../../fleet/session-snapshot.ts';
 import type { AnyMcpServer, EndReason, ServerSession } from '../../sources/define-server.ts';
 import { answerError } from '../answers.ts';
+import { awayFor } from '../away.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
 import {
   ErrorCode,
@@ -13,30 +15,29 @@ import {
   type RequestId,
 } from '../json-rpc.ts';
 import { type Call, Calls } from './calls.ts';
-import { ClientSetup } from './client-setup.ts';
+import { ClientSetup, wants } from './client-setup.ts';
 import { EventLog } from './event-log.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
-import { ServerObject } from './server-object.ts';
-import type { SessionRecord } from './session-record.ts';
+import { type OnEnd, ServerObject } from './server-object.ts';
 import { SessionStreams } from './session-streams.ts';
-import { type MessageContext, messageContext, type Outbound, SessionTransport } from './session-transport.ts';
-import { isUse, SessionUse } from './session-use.ts';
+import { type MessageContext, messageContext, type Outbound } from './session-transport.ts';
+import { type Activity, isUse, SessionUse } from './session-use.ts';
 
-/** Clients wait for 60 s; a slot must not be lost to a module that never comes back. */
-const CREATE_LIMIT_MS = 30_000;
-
-/** Whoever keeps the sessions: told when one gets busy, quiet, or ends, and of every call. */
+/** Whoever keeps the sessions: told of what they do, of every call, and of their end. */
 export interface SessionObserver {
-  busy(session: Session): void;
-  quiet(session: Session): void;
+  changed(session: Session, activity: Activity): void;
   callStarted(): void;
-  callOver(call: Call): void;
+  callOver(session: Session, call: Call): void;
   ended(session: Session, reason: EndReason): void;
   failed(session: Session, error: unknown): void;
 }
 
 export interface SessionOptions {
   readonly record: SessionRecord;
+  /** What a session that was parked or came from elsewhere has logged. */
+  readonly log?: EventLog | LogSnapshot | undefined;
+  /** Whom a session that was parked here has to tell of its end. */
+  readonly onEnd?: readonly OnEnd[] | undefined;
   readonly maxEventLog: number;
   readonly maxStreamBuffer: number;
   readonly streams: StreamRegistry;
@@ -45,38 +46,32 @@ export interface SessionOptions {
   create(session: ServerSession): AnyMcpServer | Promise<AnyMcpServer>;
 }
 
-/** One legacy-era session: its record, its event log, and while it is active its server object. */
+/** One legacy-era session that holds a slot: its record, its event log, and unless it dozes its server object. */
 export class Session implements ExchangeHost, Outbound {
   readonly record: SessionRecord;
   readonly log: EventLog;
-  readonly openedAt: number;
   readonly use: SessionUse;
   readonly #options: SessionOptions;
-  readonly #object: ServerObject;
   readonly #calls: Calls;
   readonly #setup: ClientSetup;
   readonly #streams: SessionStreams;
   readonly #exchanges = new Set<Exchange>();
+  /** Requests to the client that belong to no call of its own. */
+  readonly #asked = new Set<RequestId>();
+  #object: ServerObject | undefined;
+  #waking: Promise<ServerObject | undefined> | undefined;
+  #onEnd: readonly OnEnd[];
   #ended: EndReason | undefined;
 
   constructor(options: SessionOptions) {
+    const { record, log, maxEventLog, observer } = options;
     this.#options = options;
-    this.record = options.record;
-    this.log = new EventLog(options.maxEventLog);
-    this.openedAt = options.clock();
-    this.use = new SessionUse({
-      busy: () => !this.ended && options.observer.busy(this),
-      quiet: () => !this.ended && options.observer.quiet(this),
-    });
-    this.#setup = new ClientSetup(options.record);
+    this.record = record;
+    this.log = log instanceof EventLog ? log : new EventLog(maxEventLog, log);
+    this.#onEnd = options.onEnd ?? [];
+    this.use = new SessionUse((activity) => !this.ended && observer.changed(this, activity));
+    this.#setup = new ClientSetup(record);
     this.#calls = new Calls((call) => this.#callOver(call));
-    this.#object = new ServerObject({
-      record: options.record,
-      transport: new SessionTransport(options.record.id, this),
-      handlers: this.#calls,
-      create: (session) => options.create(session),
-      failed: (error) => options.observer.failed(this, error),
-    });
     this.#streams = new SessionStreams({
       log: this.log,
       primes: () => this.primes,
@@ -101,6 +96,22 @@ export class Session implements ExchangeHost, Outbound {
     return this.#streams.listening;
   }
 
+  /** Whether it has no server object, nor is one being made. */
+  get dozing(): boolean {
+    return this.#object === undefined && this.#waking === undefined;
+  }
+
+  /** Whether its server object may go: nothing is in flight, either way. */
+  get restable(): boolean {
+    return (
+      this.record.protocolVersion !== '' &&
+      this.#waking === undefined &&
+      this.#calls.size + this.#exchanges.size === 0 &&
+      this.use.activity !== 'busy' &&
+      !this.use.pinned
+    );
+  }
+
   isInFlight(id: RequestId): boolean {
     return this.#calls.get(id) !== undefined;
   }
@@ -110,8 +121,10 @@ export class Session implements ExchangeHost, Outbound {
     res.once('close', () => {
       if (!res.writableFinished) this.end('abandoned');
     });
+    const object = this.#createObject();
+    this.#object = object;
     try {
-      await within(CREATE_LIMIT_MS, this.#object.open());
+      await object.open();
     } catch (error) {
       this.#options.observer.failed(this, error);
       const message = 'The server could not be started for this session.';
@@ -136,7 +149,7 @@ export class Session implements ExchangeHost, Outbound {
           });
     if (exchange !== undefined) this.#exchanges.add(exchange);
     const used = messages.some(isUse);
-    if (used) this.use.hold();
+    if (used) this.use.hold('call');
     const context = messageContext(req, {
       ...(exchange !== undefined && this.primes && { closeSSEStream: () => exchange.closeStream() }),
       closeStandaloneSSEStream: () => this.#streams.sendAway(),
@@ -144,13 +157,13 @@ export class Session implements ExchangeHost, Outbound {
     for (const message of messages) {
       if (this.ended) break;
       if (isRequest(message) && exchange !== undefined) this.#serve(message, exchange, context);
-      else this.#object.deliver(message, context);
+      else this.#take(message, context);
     }
     // After all of them: the SDKs cancel once the whole batch is in, whatever its order.
     for (const message of messages) {
       if (isNotification(message) && message.method === 'notifications/cancelled') this.#cancelled(message.params);
     }
-    if (used) this.use.letGo();
+    if (used) this.use.letGo('call');
   }
 
   /** Serves a GET; answers false when the stream that it asks for is over and was read to its end. */
@@ -165,13 +178,16 @@ export class Session implements ExchangeHost, Outbound {
 
   /** Tells the client of a change, if it wants to know. */
   notify(method: string, uri?: string): void {
-    if (!this.#setup.wants(method, uri)) return;
+    if (!wants(this.record, method, uri)) return;
     void this.send({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) }, undefined);
   }
 
   send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined {
     if (isResponse(message)) return this.#respond(message);
-    if (relatedTo === undefined) return this.#streams.send(JSON.stringify(message));
+    if (relatedTo === undefined) {
+      this.#noteAsked(message);
+      return this.#streams.send(JSON.stringify(message));
+    }
     const call = this.#calls.get(relatedTo);
     if (call === undefined || call.dropped || call.answered) {
       // A request that nobody can answer must fail now; a notification is merely late.
@@ -185,6 +201,38 @@ export class Session implements ExchangeHost, Outbound {
     this.end('closed');
   }
 
+  /** Lets go of the server object; a request makes another one. Only while `restable`. */
+  rest(): void {
+    if (this.#object === undefined) return;
+    this.#onEnd = this.#object.rest();
+    this.#object = undefined;
+    // What the next one finds is the same, whether it is made here or on another pod.
+    this.record.state = JSON.parse(JSON.stringify(this.record.state)) as SessionRecord['state'];
+  }
+
+  /** Leaves this pod's hands without an end: whoever goes on with it finds everything in record and log. */
+  leave(): readonly OnEnd[] {
+    this.rest();
+    this.#ended = 'closed';
+    this.#streams.sendAway(awayFor());
+    return this.#onEnd;
+  }
+
+  /** All that another pod needs to go on with it. */
+  snapshot(): SessionSnapshot {
+    return { record: this.record, log: this.log.snapshot() };
+  }
+
+  /** Lets go of everything, calls in flight too: the session goes on elsewhere, and nothing may be answered by both. */
+  supersede(): void {
+    this.#ended = 'closed';
+    const error = { code: ErrorCode.unavailable, message: 'The session goes on elsewhere. Try again.' };
+    for (const exchange of [...this.#exchanges]) exchange.abort(503, error);
+    this.#calls.dropAll();
+    this.#object?.rest();
+    this.#streams.sendAway(awayFor());
+  }
+
   /** Ends the session for good, once: streams, server object, slot. */
   end(reason: EndReason): void {
     if (this.#ended !== undefined) return;
@@ -194,7 +242,8 @@ export class Session implements ExchangeHost, Outbound {
     for (const exchange of [...this.#exchanges]) exchange.abort(reason === 'drained' ? 503 : 404, error);
     this.#calls.dropAll();
     this.#streams.sendAway(reason === 'drained' ? awayFor() : undefined);
-    this.#object.end(reason);
+    if (this.#object !== undefined) this.#object.end(reason);
+    else tellOfEnd(this.#onEnd, reason, (error) => this.#options.observer.failed(this, error));
   }
 
   openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: (stream: EventStream) => void): EventStream {
@@ -210,6 +259,40 @@ export class Session implements ExchangeHost, Outbound {
     this.#streams.remove(exchange);
   }
 
+  #createObject(): ServerObject {
+    return new ServerObject({
+      record: this.record,
+      outbound: this,
+      handlers: this.#calls,
+      create: (session) => this.#options.create(session),
+      failed: (error) => this.#options.observer.failed(this, error),
+    });
+  }
+
+  /** Makes the server object of a session that dozes; nothing when that fails, or the session ends meanwhile. */
+  #wake(): Promise<ServerObject | undefined> {
+    const object = this.#createObject();
+    const waking = object
+      .reopen()
+      .then(
+        () => {
+          if (!this.ended) this.#object = object;
+          else object.end(this.#ended as EndReason);
+          return this.#object;
+        },
+        (error: unknown) => {
+          object.rest();
+          this.#options.observer.failed(this, error);
+          return undefined;
+        },
+      )
+      .finally(() => {
+        this.#waking = undefined;
+      });
+    this.#waking = waking;
+    return waking;
+  }
+
   #openStream(
     res: ServerResponse,
     kind: 'standalone' | 'request',
@@ -223,10 +306,10 @@ export class Session implements ExchangeHost, Outbound {
       registry: this.#options.streams,
       onClose: (closed) => {
         onClose?.(closed);
-        this.use.letGo();
+        this.use.letGo('stream');
       },
     });
-    this.use.hold();
+    this.use.hold('stream');
     return stream;
   }
 
@@ -248,36 +331,69 @@ export class Session implements ExchangeHost, Outbound {
     return taken;
   }
 
+  /** Hands a notification or an answer to the server object. */
+  #take(message: JsonRpcMessage, context: MessageContext): void {
+    if (isResponse(message) && message.id !== undefined && message.id !== null) this.#answered(message.id);
+    if (this.#object !== undefined) this.#object.deliver(message, context);
+    else void (this.#waking ?? this.#wake()).then((object) => object?.deliver(message, context));
+  }
+
   #serve(request: JsonRpcRequest, exchange: Exchange, context: MessageContext): void {
-    if (isUse(request)) this.use.hold();
+    if (isUse(request)) this.use.hold('call');
     this.#calls.add(request, exchange, this.#options.clock());
     this.#options.observer.callStarted();
     const refusal = this.#setup.refusal(request);
-    if (refusal === undefined && this.#object.deliver(request, context)) return;
-    // Answered at once it is over by now; otherwise the SDK dropped what it could not read.
-    const message = refusal ?? 'Invalid request: it does not follow the MCP schema.';
-    void this.#respond({ jsonrpc: '2.0', id: request.id, error: { code: ErrorCode.invalidRequest, message } });
+    if (refusal !== undefined) this.#fail(request, ErrorCode.invalidRequest, refusal);
+    else if (this.#object !== undefined) this.#deliver(request, this.#object, context);
+    else if (request.method === 'ping') void this.#respond({ jsonrpc: '2.0', id: request.id, result: {} });
+    else void (this.#waking ?? this.#wake()).then((object) => this.#deliver(request, object, context));
+  }
+
+  #deliver(request: JsonRpcRequest, object: ServerObject | undefined, context: MessageContext): void {
+    // Cancelled while the server object was being made: the handler must not even start.
+    if (this.#calls.get(request.id)?.request !== request) return;
+    if (object === undefined) {
+      this.#fail(request, ErrorCode.internal, 'The server could not be started again for this session.');
+    } else if (!object.deliver(request, context)) {
+      // Answered at once it is over by now; otherwise the SDK dropped what it could not read.
+      this.#fail(request, ErrorCode.invalidRequest, 'Invalid request: it does not follow the MCP schema.');
+    }
+  }
+
+  #fail({ id }: JsonRpcRequest, code: number, message: string): void {
+    void this.#respond({ jsonrpc: '2.0', id, error: { code, message } });
   }
 
   #callOver(call: Call): void {
-    this.#options.observer.callOver(call);
-    if (isUse(call.request)) this.use.letGo();
+    this.#options.observer.callOver(this, call);
+    if (isUse(call.request)) this.use.letGo('call');
   }
 
   #cancelled(params: Readonly<Record<string, unknown>> | undefined): void {
     const id = params?.['requestId'];
     if (typeof id === 'string' || typeof id === 'number') this.#calls.drop(id);
   }
+
+  /** A request to the client holds the session until it is answered or called off: its answer must find who asked. */
+  #noteAsked(message: JsonRpcMessage): void {
+    if (isRequest(message) && !this.#asked.has(message.id)) {
+      this.#asked.add(message.id);
+      this.use.hold('call');
+    } else if (isNotification(message) && message.method === 'notifications/cancelled') {
+      this.#answered(message.params?.['requestId'] as RequestId);
+    }
+  }
+
+  #answered(id: RequestId): void {
+    if (this.#asked.delete(id)) this.use.letGo('call');
+  }
 }
 
-/** Rejects when a promise is not settled in time; what becomes of it then is its own affair. */
-function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`The module took longer than ${milliseconds} ms to create its server.`));
-    const timer = setTimeout(late, milliseconds);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+/** Tells those who asked of a session's end; what the module does about it is its own affair. */
+export function tellOfEnd(onEnd: readonly OnEnd[], reason: EndReason, failed: (error: unknown) => void): void {
+  for (const callback of onEnd) {
+    Promise.resolve()
+      .then(() => callback(reason))
+      .catch(failed);
+  }
 }
-
-/** Milliseconds until a client that is sent away comes back: a time of its own, so that they do not all come at once. */
-const awayFor = () => 500 + Math.random() * 2_500;

@@ -1,19 +1,34 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newSessionId } from '../../fleet/session-id.ts';
+import type { SessionRecord, SessionSnapshot } from '../../fleet/session-snapshot.ts';
 import type { EndReason, ServerDefinition } from '../../sources/define-server.ts';
 import type { StreamRegistry } from '../event-stream.ts';
 import type { Release } from '../gate.ts';
 import type { JsonRpcRequest } from '../json-rpc.ts';
 import type { Log } from '../log.ts';
 import type { Call } from './calls.ts';
-import { Session, type SessionObserver } from './session.ts';
+import { EventLog } from './event-log.ts';
+import { ParkedSession, ParkedSessions } from './parked-sessions.ts';
+import type { OnEnd } from './server-object.ts';
+import { Session, type SessionObserver, type SessionOptions, tellOfEnd } from './session.ts';
+import type { Activity } from './session-use.ts';
+
+/** Why a session is not here any more: its end, or a move. */
+export type ClosedReason = EndReason | 'handed-over' | 'superseded';
 
 /** What is counted of sessions and their calls. */
 export interface SessionMetrics {
   sessionOpened(): void;
-  sessionClosed(reason: EndReason, seconds: number): void;
+  sessionClosed(reason: ClosedReason, seconds: number): void;
   requestStarted(era: 'legacy' | 'modern'): void;
   requestOver(era: 'legacy' | 'modern', method: string, seconds: number): void;
+}
+
+/** Keeps a copy of sessions outside of the process; `undefined` where there is none. */
+export interface SessionCopies {
+  changed(session: Session | ParkedSession): void;
+  removed(record: SessionRecord): void;
+  released(id: string): void;
 }
 
 export interface SessionsOptions {
@@ -23,10 +38,14 @@ export interface SessionsOptions {
   readonly sessionIdleTimeout: number;
   /** Milliseconds. */
   readonly evictAfter: number;
+  /** Milliseconds. */
+  readonly parkAfter: number;
+  readonly maxParked: number;
   readonly maxEventLog: number;
   readonly maxStreamBuffer: number;
   readonly streams: StreamRegistry;
   readonly metrics: SessionMetrics;
+  readonly copies?: SessionCopies | undefined;
   readonly log: Log;
   readonly clock: () => number;
 }
@@ -35,60 +54,113 @@ interface Held {
   readonly session: Session;
   readonly release: Release;
   opening: boolean;
+  /** Until when its slot is kept for a client that is on its way back, by `clock`. */
+  reservedUntil: number;
 }
 
-/** The sessions of this process: by id, and the quiet ones in the order in which they were last used. */
+/** A session that leaves this pod: what goes, and what happens here when it has gone. */
+export interface Departing {
+  readonly snapshot: SessionSnapshot;
+  /** Whether it holds a slot. */
+  readonly active: boolean;
+  /** It has gone. */
+  gone(): void;
+  /** It could not go: it stays. */
+  back(): void;
+}
+
+/** Characters of `session.state` as JSON. */
+const MAX_STATE = 16 * 1024;
+/** A client that lost its stream comes back within 3 s (session.ts), and may have to try again. */
+const RESERVED_MS = 10_000;
+
+/** The sessions of this process: those that hold a slot, and those that are parked. */
 export class Sessions implements SessionObserver {
   readonly #options: SessionsOptions;
   readonly #held = new Map<string, Held>();
-  /** When each quiet session was last used; insertion order is that order, so the first is the longest idle. */
-  readonly #quiet = new Map<Session, number>();
+  readonly #parked: ParkedSessions;
+  /** Since when each session without calls is so; insertion order is that order, so the first is the longest idle. */
+  readonly #idle = { listening: new Map<Session, number>(), quiet: new Map<Session, number>() };
+  readonly #unfit = new WeakSet<Session>();
   #opening = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.#parked = new ParkedSessions(options.maxParked);
   }
 
-  /** Sessions whose server object is being made. */
+  /** Sessions whose server object is being made for the first time. */
   get opening(): number {
     return this.#opening;
   }
 
+  /** Sessions that hold a slot. */
   get size(): number {
     return this.#held.size;
   }
 
+  get counts(): { readonly active: number; readonly dozing: number; readonly parked: number } {
+    let dozing = 0;
+    for (const { session } of this.#held.values()) if (session.dozing) dozing++;
+    return { active: this.#held.size - dozing, dozing, parked: this.#parked.size };
+  }
+
+  get parkable(): boolean {
+    return this.#options.definition.sessions === 'parkable';
+  }
+
+  /** A session that holds a slot. */
   get(id: string): Session | undefined {
     return this.#held.get(id)?.session;
   }
 
+  getParked(id: string): ParkedSession | undefined {
+    return this.#parked.get(id);
+  }
+
+  /** Whether a session is here, in whatever state. */
+  has(id: string): boolean {
+    return this.#held.has(id) || this.#parked.get(id) !== undefined;
+  }
+
+  /** Of a session that is here. */
+  epochOf(id: string): number | undefined {
+    return (this.#held.get(id)?.session ?? this.#parked.get(id))?.record.epoch;
+  }
+
+  get parkedFull(): boolean {
+    return this.#parked.full;
+  }
+
+  /** Those that hold a slot. */
   [Symbol.iterator](): Iterator<Session> {
     return [...this.#held.values()].map(({ session }) => session)[Symbol.iterator]();
   }
 
+  get parked(): Iterable<ParkedSession> {
+    return this.#parked;
+  }
+
   /** Opens a session on a slot that is already taken; the slot goes back when the session ends. */
   open(initialize: JsonRpcRequest, release: Release, req: IncomingMessage, res: ServerResponse): void {
-    const { definition, ownerTag, maxEventLog, maxStreamBuffer, streams, clock } = this.#options;
-    const session = new Session({
+    const now = Date.now();
+    const session = this.#create({
       record: {
-        id: newSessionId(ownerTag),
+        id: newSessionId(this.#options.ownerTag),
         epoch: 0,
         protocolVersion: '',
+        announces: [],
         initialize: initialize.params ?? {},
         subject: undefined,
         logLevel: undefined,
         subscriptions: [],
         state: {},
+        openedAt: now,
+        lastUsed: now,
       },
-      maxEventLog,
-      maxStreamBuffer,
-      streams,
-      observer: this,
-      clock,
-      create: (context) => definition.create(context),
     });
-    const held: Held = { session, release, opening: true };
-    this.#held.set(session.record.id, held);
+    const held = this.#hold(session, release);
+    held.opening = true;
     this.#opening++;
     this.#options.metrics.sessionOpened();
     void session.open(initialize, req, res).finally(() => {
@@ -98,62 +170,289 @@ export class Sessions implements SessionObserver {
     });
   }
 
+  /** Brings a parked session back on a slot that is already taken. */
+  wake(id: string, release: Release): Session | undefined {
+    const parked = this.#parked.take(id);
+    if (parked === undefined) return undefined;
+    const session = this.#create(parked);
+    this.#hold(session, release);
+    this.changed(session, 'quiet');
+    return session;
+  }
+
+  /** Takes in a session from elsewhere; one with a slot keeps it for a while for the client that comes after. */
+  arrive({ record, log }: SessionSnapshot, release: Release | undefined): void {
+    const parked = new ParkedSession(record, new EventLog(this.#options.maxEventLog, log));
+    this.#park(parked);
+    if (release === undefined) return;
+    const session = this.wake(record.id, release);
+    const held = session && this.#held.get(record.id);
+    if (held !== undefined) held.reservedUntil = this.#options.clock() + RESERVED_MS;
+  }
+
+  /** Takes a session out, to be served elsewhere; `undefined` when it is not here or must stay for now. */
+  depart(id: string): Departing | undefined {
+    const parked = this.#parked.take(id);
+    if (parked !== undefined) {
+      const { record } = parked;
+      return {
+        snapshot: parked.snapshot(),
+        active: false,
+        gone: () => this.#left(record),
+        back: () => this.#park(parked),
+      };
+    }
+    const held = this.#held.get(id);
+    if (held === undefined || !this.#fitToRest(held.session)) return undefined;
+    const { session } = held;
+    session.rest();
+    this.#held.delete(id);
+    this.#forgetIdle(session);
+    return {
+      snapshot: session.snapshot(),
+      active: true,
+      gone: () => {
+        session.leave();
+        held.release();
+        this.#left(session.record);
+      },
+      back: () => {
+        this.#held.set(id, held);
+        this.changed(session, session.use.activity);
+      },
+    };
+  }
+
+  /** Lets go of a copy that is out of date, without a word to anybody: the session lives on elsewhere. */
+  supersede(id: string): void {
+    const held = this.#held.get(id);
+    const record = held?.session.record ?? this.#parked.take(id)?.record;
+    if (record === undefined) return;
+    if (held !== undefined) {
+      this.#held.delete(id);
+      this.#forgetIdle(held.session);
+      held.session.supersede();
+      held.release();
+    }
+    this.#options.copies?.released(id);
+    this.#close(record, 'superseded');
+  }
+
+  /** Ends a session wherever it is; answers whether it was here. */
+  end(id: string, reason: EndReason): boolean {
+    const held = this.#held.get(id);
+    held?.session.end(reason);
+    const parked = held === undefined ? this.#parked.take(id) : undefined;
+    if (parked !== undefined) this.#endParked(parked, reason);
+    return held !== undefined || parked !== undefined;
+  }
+
+  /** Those that a copy can be kept of. */
+  *storable(): Generator<Session | ParkedSession> {
+    if (!this.parkable) return;
+    for (const { session } of this.#held.values()) if (session.record.protocolVersion !== '') yield session;
+    yield* this.#parked;
+  }
+
+  /** Ends all of them; answers how many had to be told that they are over. */
+  endAll(reason: EndReason): number {
+    const ids = [...this.#held.keys(), ...[...this.#parked].map(({ record }) => record.id)];
+    for (const id of ids) this.end(id, reason);
+    return ids.length;
+  }
+
+  /** Tells clients of a change, and leaves it in the log of those who are parked. */
+  notify(method: string, uri?: string): void {
+    for (const { session } of this.#held.values()) session.notify(method, uri);
+    for (const parked of this.#parked) parked.notify(method, uri);
+  }
+
+  /** Whether a slot could be made free. */
+  get canMakeRoom(): boolean {
+    return this.#longestRestable() !== undefined || this.evictable;
+  }
+
+  /** Parks the longest-idle session that may be parked; answers whether there is room now. */
+  parkOne(): boolean {
+    const session = this.#longestRestable();
+    if (session === undefined) return false;
+    this.#parkHeld(session);
+    return true;
+  }
+
   /** Whether the longest-idle session may be closed to make room. */
   get evictable(): boolean {
-    return this.#idleFor(this.#options.evictAfter).next().done === false;
+    return this.#quietFor(this.#options.evictAfter).next().done === false;
   }
 
   /** Closes the longest-idle session if it may be closed; answers whether there is room now. */
   evict(): boolean {
-    const { value: longest } = this.#idleFor(this.#options.evictAfter).next();
+    const { value: longest } = this.#quietFor(this.#options.evictAfter).next();
     longest?.end('evicted');
     return longest !== undefined;
   }
 
-  /** Closes the sessions that nobody has used for the idle timeout. To be called every second or so. */
-  expire(): void {
-    for (const session of this.#idleFor(this.#options.sessionIdleTimeout)) session.end('expired');
-  }
-
-  /** The sessions that nobody has used for so many milliseconds, the longest idle first. */
-  *#idleFor(milliseconds: number): Generator<Session, undefined> {
-    const latest = this.#options.clock() - milliseconds;
-    for (const [session, lastUsed] of this.#quiet) {
-      if (lastUsed > latest) return;
-      if (!session.use.pinned) yield session;
+  /** Parks, lets doze and closes what has been idle for long enough. To be called every second or so. */
+  settle(): void {
+    const { parkAfter, sessionIdleTimeout, clock } = this.#options;
+    for (const session of this.#quietFor(sessionIdleTimeout)) session.end('expired');
+    for (const parked of this.#parked.unusedSince(Date.now() - sessionIdleTimeout)) this.#endParked(parked, 'expired');
+    if (!this.parkable) return;
+    for (const session of this.#quietFor(parkAfter)) if (this.#fitToRest(session)) this.#parkHeld(session);
+    for (const [session, since] of this.#idle.listening) {
+      if (since > clock() - parkAfter) break;
+      if (this.#fitToRest(session)) session.rest();
     }
   }
 
-  busy(session: Session): void {
-    this.#quiet.delete(session);
+  changed(session: Session, activity: Activity): void {
+    this.#forgetIdle(session);
+    session.record.lastUsed = Date.now();
+    if (activity !== 'busy') this.#idle[activity].set(session, this.#options.clock());
+    this.noted(session);
   }
 
-  quiet(session: Session): void {
-    this.#quiet.delete(session);
-    this.#quiet.set(session, this.#options.clock());
+  /** Something of a session is different from what a copy of it says. */
+  noted(session: Session | ParkedSession): void {
+    if (this.parkable && session.record.protocolVersion !== '') this.#options.copies?.changed(session);
   }
 
   callStarted(): void {
     this.#options.metrics.requestStarted('legacy');
   }
 
-  callOver({ request, startedAt }: Call): void {
-    this.#options.metrics.requestOver('legacy', request.method, (this.#options.clock() - startedAt) / 1_000);
+  callOver(session: Session, { request, startedAt }: Call): void {
+    const seconds = (this.#options.clock() - startedAt) / 1_000;
+    this.#options.metrics.requestOver('legacy', request.method, seconds);
+    if (!session.ended) this.noted(session);
   }
 
   ended(session: Session, reason: EndReason): void {
     const { id } = session.record;
-    this.#quiet.delete(session);
+    this.#forgetIdle(session);
     const held = this.#held.get(id);
     // What is still being made is still being paid for.
     if (held?.opening === false) held.release();
     this.#held.delete(id);
-    const seconds = (this.#options.clock() - session.openedAt) / 1_000;
+    this.#forgetCopy(session.record, reason);
+    this.#close(session.record, reason);
+  }
+
+  failed(session: Session, error: unknown): void {
+    this.#failed(session.record.id, error);
+  }
+
+  #create(from: Pick<SessionOptions, 'record' | 'log' | 'onEnd'>): Session {
+    const { definition, maxEventLog, maxStreamBuffer, streams, clock, copies } = this.#options;
+    const session = new Session({
+      record: from.record,
+      log: from.log,
+      onEnd: from.onEnd,
+      maxEventLog,
+      maxStreamBuffer,
+      streams,
+      observer: this,
+      clock,
+      create: (context) => definition.create(context),
+    });
+    if (copies !== undefined) session.log.onAppend = () => this.noted(session);
+    return session;
+  }
+
+  #hold(session: Session, release: Release): Held {
+    const held: Held = { session, release, opening: false, reservedUntil: 0 };
+    this.#held.set(session.record.id, held);
+    return held;
+  }
+
+  #parkHeld(session: Session): void {
+    const held = this.#held.get(session.record.id);
+    if (held === undefined) return;
+    this.#held.delete(session.record.id);
+    this.#forgetIdle(session);
+    this.#park(new ParkedSession(session.record, session.log, session.leave()));
+    held.release();
+  }
+
+  #park(parked: ParkedSession): void {
+    const surplus = this.#parked.add(parked);
+    if (this.#options.copies !== undefined) parked.log.onAppend = () => this.noted(parked);
+    this.noted(parked);
+    if (surplus === undefined) return;
+    // Where there is a copy it is not lost: whoever is asked for it next takes it over.
+    if (this.#options.copies === undefined) this.#endParked(surplus, 'evicted');
+    else this.#left(surplus.record);
+  }
+
+  #endParked({ record, onEnd }: { record: SessionRecord; onEnd: readonly OnEnd[] }, reason: EndReason): void {
+    this.#forgetCopy(record, reason);
+    tellOfEnd(onEnd, reason, (error) => this.#failed(record.id, error));
+    this.#close(record, reason);
+  }
+
+  /** What a drain could hand to nobody goes on from its copy. */
+  #forgetCopy(record: SessionRecord, reason: EndReason): void {
+    if (reason === 'drained') this.#options.copies?.released(record.id);
+    else this.#options.copies?.removed(record);
+  }
+
+  #left(record: SessionRecord): void {
+    this.#options.copies?.released(record.id);
+    this.#close(record, 'handed-over');
+  }
+
+  #longestRestable(): Session | undefined {
+    if (!this.parkable) return undefined;
+    for (const session of this.#idle.quiet.keys()) if (this.#fitToRest(session)) return session;
+    return undefined;
+  }
+
+  /** The sessions that nobody has used for so many milliseconds, the longest idle first. */
+  *#quietFor(milliseconds: number): Generator<Session, undefined> {
+    const latest = this.#options.clock() - milliseconds;
+    for (const [session, since] of this.#idle.quiet) {
+      if (since > latest) return;
+      if (!session.use.pinned) yield session;
+    }
+  }
+
+  /** Whether its server object may go now, and another one could be made from what is left. */
+  #fitToRest(session: Session): boolean {
+    if (!this.parkable || !session.restable || this.#unfit.has(session)) return false;
+    const held = this.#held.get(session.record.id);
+    if (held !== undefined && held.reservedUntil > this.#options.clock()) return false;
+    const problem = session.dozing ? undefined : stateProblem(session.record);
+    if (problem === undefined) return true;
+    this.#unfit.add(session);
+    this.#options.log.error({ session: session.record.id, problem }, 'Session can not be parked');
+    return false;
+  }
+
+  #forgetIdle(session: Session): void {
+    this.#idle.quiet.delete(session);
+    this.#idle.listening.delete(session);
+  }
+
+  #close({ id, openedAt }: SessionRecord, reason: ClosedReason): void {
+    const seconds = (Date.now() - openedAt) / 1_000;
     this.#options.metrics.sessionClosed(reason, seconds);
     this.#options.log.debug({ session: id, reason, seconds }, 'Closed session');
   }
 
-  failed(session: Session, error: unknown): void {
-    this.#options.log.error({ session: session.record.id, err: error }, 'Server object failed');
+  #failed(session: string, error: unknown): void {
+    this.#options.log.error({ session, err: error }, 'Server object failed');
   }
+}
+
+/** Why `session.state` could not be moved. */
+function stateProblem({ state }: SessionRecord): string | undefined {
+  let text: string;
+  try {
+    text = JSON.stringify(state);
+  } catch (error) {
+    return `session.state can not be written as JSON: ${error instanceof Error ? error.message : error}`;
+  }
+  return text.length <= MAX_STATE
+    ? undefined
+    : `session.state has ${text.length} characters of JSON. ${MAX_STATE} are allowed.`;
 }

@@ -5,11 +5,12 @@ import type { Source } from '../../sources/source.ts';
 import type { Admission } from '../admission.ts';
 import { answerEmpty, answerText } from '../answers.ts';
 import type { Classified } from '../classify.ts';
+import type { Elsewhere, Work } from '../elsewhere.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
 import { idOf } from '../json-rpc.ts';
 import type { SessionMetrics } from '../legacy/sessions.ts';
 import type { Log } from '../log.ts';
-import type { Refusals } from '../refusals.ts';
+import type { Refuse } from '../refusals.ts';
 import { watchHandlers } from '../watch-handlers.ts';
 import { webHeaders } from '../web-headers.ts';
 import { ModernExchange } from './modern-exchange.ts';
@@ -22,7 +23,6 @@ export interface ModernEndpointOptions {
   readonly definition: ServerDefinition;
   readonly createHandler: CreateHandler;
   readonly admission: Admission;
-  readonly refusals: Refusals;
   readonly metrics: Pick<SessionMetrics, 'requestStarted' | 'requestOver'>;
   readonly streams: StreamRegistry;
   readonly maxStreamBuffer: number;
@@ -48,8 +48,12 @@ export class ModernEndpoint {
     return this.#requests.notify;
   }
 
-  /** Serves one POST; the slot is taken before anything is awaited, and held until handler and answer are both over. */
-  async post({ body, method, isRequest }: ModernBody, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  /**
+   * Serves one POST; the slot is taken before anything is awaited, and held until handler and answer are both over.
+   * Without a slot it is offered elsewhere.
+   */
+  async post({ body, method, isRequest }: ModernBody, work: Work, elsewhere: Elsewhere, refuse: Refuse): Promise<void> {
+    const { req, res } = work;
     // A notification has no session to change and no answer to give; a server object for it would be made for nothing.
     if (method !== undefined && !isRequest) return answerEmpty(res, 202);
     const gone = new AbortController();
@@ -57,10 +61,13 @@ export class ModernEndpoint {
     const exchange = new ModernExchange();
     if (isRequest) this.#count(method ?? '', exchange);
     if (isRequest && method !== 'server/discover') {
-      const answer = this.#options.admission.admitRequest(gone.signal);
-      const admitted = answer instanceof Promise ? await answer : answer;
+      let admitted = this.#options.admission.admit();
       if ('refused' in admitted) {
-        if (!gone.signal.aborted) this.#options.refusals.refuse(res, admitted.refused, idOf(body));
+        if (await elsewhere.offer(work)) return exchange.answered();
+        admitted = await this.#options.admission.admitRequestAfterAll(gone.signal);
+      }
+      if ('refused' in admitted) {
+        if (!gone.signal.aborted) refuse(res, admitted.refused, idOf(body));
         return exchange.answered();
       }
       exchange.onOver(admitted.release);

@@ -1,0 +1,111 @@
+import type { Membership } from '../../fleet/membership.ts';
+import { Pace } from '../../fleet/pace.ts';
+import type { SessionStore } from '../../stores/session-store.ts';
+import type { Admission } from '../admission.ts';
+import type { DrainFleet } from '../drain.ts';
+import type { Elsewhere } from '../elsewhere.ts';
+import type { Sessions } from '../legacy/sessions.ts';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { Log } from '../log.ts';
+import type { McpEndpoint } from '../mcp-endpoint.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Change } from '../notifier.ts';
+import type { Refuse } from '../refusals.ts';
+import { Departures } from './departures.ts';
+import { ForClients } from './for-clients.ts';
+import { ForPeers } from './for-peers.ts';
+import { PeerEndpoint } from './peer-endpoint.ts';
+import { Relays } from './relays.ts';
+import { SessionFinder } from './session-finder.ts';
+
+/** Searches ask every pod. */
+const SEARCHES_PER_SECOND = 100;
+const SEARCH_PATIENCE_MS = 2_000;
+/** A record without its event log: `initialize` params and state are bounded, subscriptions as well. */
+const RECORD_BYTES = 4 * 1024 * 1024;
+
+export interface FleetOptions {
+  readonly membership: Membership;
+  readonly sessions: Sessions;
+  readonly admission: Admission;
+  readonly lifecycle: Lifecycle;
+  readonly store: SessionStore | undefined;
+  readonly refuse: Refuse;
+  readonly metrics: Metrics;
+  readonly maxEventLog: number;
+  readonly log: Log;
+  readonly clock: () => number;
+}
+
+/** The other pods, as the server works with them. */
+export interface Fleet extends DrainFleet {
+  readonly forClients: Elsewhere;
+  readonly forPeers: Elsewhere;
+  /** Requests of clients, on their way through this pod. */
+  readonly relays: Relays;
+  /** Begins to answer peers; `mcp` takes what they pass on, `tell` what they publish. */
+  serve(mcp: McpEndpoint, tell: (change: Change) => void): void;
+  /** Tells the other pods of a change. */
+  publish(change: Change): void;
+  /** Tells everyone that this pod is gone, and closes the peer port. */
+  leave(): Promise<void>;
+}
+
+/** A published change is told once; who does not hear it within this time is not there. */
+const PUBLISH_LIMIT_MS = 2_000;
+/** For what others had sent before they heard that this pod is gone. */
+const LAST_CALLS_MS = 100;
+
+/** Puts the parts together that make many pods one server. */
+export function createFleet(options: FleetOptions): Fleet {
+  const { membership, sessions, admission, lifecycle, store, refuse, metrics, log, clock } = options;
+  const { peers, moves, tags, hello } = membership;
+  const address = () => membership.address;
+  const relays = new Relays();
+  const departures = new Departures({ sessions, peers, moves, address, log });
+  const finder = new SessionFinder({
+    peers,
+    moves,
+    tags,
+    store,
+    ownTag: () => membership.tag,
+    searches: new Pace({ perSecond: SEARCHES_PER_SECOND, patience: SEARCH_PATIENCE_MS, clock }),
+    arrive(snapshot) {
+      sessions.arrive(snapshot, undefined);
+      metrics.sessionArrived('store');
+    },
+  });
+  return {
+    relays,
+    forClients: new ForClients({ sessions, peers, moves, departures, finder, relays, refuse, metrics, log }),
+    forPeers: new ForPeers({ sessions, moves, departures }),
+    serve(mcp, tell) {
+      const maxMessage = RECORD_BYTES + 2 * options.maxEventLog;
+      const parts = { mcp, peers, hello, sessions, moves, departures, admission, lifecycle, metrics };
+      const endpoint = new PeerEndpoint({ ...parts, tell, maxMessage, log });
+      membership.serve((req, res) => endpoint.handle(req, res));
+    },
+    publish(change) {
+      // A pod that can not be reached has nobody to tell, or is told by what it finds when it comes back.
+      for (const peer of peers.reachable) void peer.ask('/berth/notify', change, PUBLISH_LIMIT_MS).catch(() => {});
+    },
+    announce: () => peers.announce(),
+    move: (id) => departures.move(id, { overCap: true }),
+    closeRelays: (retry, pause) => relays.closeStreams(retry, pause),
+    get handedOver() {
+      return departures.handedOver;
+    },
+    get hopeful() {
+      return peers.changing || peers.takingWork.length > 0;
+    },
+    async leave() {
+      await departures.tellMoves();
+      await peers.announce('/berth/goodbye');
+      await new Promise((resolve) => setTimeout(resolve, LAST_CALLS_MS));
+      const closed = membership.close();
+      const cut = setTimeout(() => membership.destroy(), LAST_CALLS_MS);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}

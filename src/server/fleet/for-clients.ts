@@ -1,0 +1,147 @@
+import type { Moves } from '../../fleet/moves.ts';
+import { type Peer, PeerFailure } from '../../fleet/peer.ts';
+import type { Peers } from '../../fleet/peers.ts';
+import { answerError, answerSessionNotFound } from '../answers.ts';
+import type { Elsewhere, Work } from '../elsewhere.ts';
+import { ErrorCode } from '../json-rpc.ts';
+import type { Sessions } from '../legacy/sessions.ts';
+import type { Log } from '../log.ts';
+import type { ForwardResult } from '../metrics.ts';
+import type { Refuse } from '../refusals.ts';
+import type { Departures } from './departures.ts';
+import { type PeerAnswer, readPeerAnswer } from './peer-answer.ts';
+import { passedHeaders, type Relays } from './relays.ts';
+import { Search, type SessionFinder } from './session-finder.ts';
+
+export interface ForClientsOptions {
+  readonly sessions: Pick<Sessions, 'has'>;
+  readonly peers: Peers;
+  readonly moves: Moves;
+  readonly departures: Departures;
+  readonly finder: SessionFinder;
+  readonly relays: Relays;
+  readonly refuse: Refuse;
+  readonly metrics: { forwarded(result: ForwardResult): void };
+  readonly log: Log;
+}
+
+/** How passing a request on went. */
+type Passed = { readonly kind: 'answered' } | { readonly kind: 'unsent' } | { readonly kind: 'lost' } | PeerAnswer;
+
+/** A session that moves more often than this while a request is after it can not be caught. */
+const MOST_ATTEMPTS = 8;
+
+/** For requests of clients: what this pod can not do is passed on to the pod that can. */
+export class ForClients implements Elsewhere {
+  readonly #options: ForClientsOptions;
+
+  constructor(options: ForClientsOptions) {
+    this.#options = options;
+  }
+
+  get hasRoom(): boolean {
+    return this.#options.peers.withRoom.length > 0;
+  }
+
+  mayKnow(id: string): boolean {
+    return this.#options.departures.underway(id) !== undefined || this.#options.finder.mayExist(id);
+  }
+
+  async offer(work: Work): Promise<boolean> {
+    const { peers, refuse } = this.#options;
+    for (const peer of shuffled(peers.withRoom)) {
+      // Somebody else may have been told meanwhile that it is full.
+      if (!peer.mayHaveRoom) continue;
+      const { kind } = await this.#pass(peer, work);
+      if (kind === 'answered') return true;
+      if (kind === 'full') peer.full();
+      if (kind === 'lost') {
+        refuse(work.res, 'unreachable');
+        return true;
+      }
+    }
+    return false;
+  }
+
+  serve(id: string, work: Work, again: () => void): void {
+    this.#serve(new Search(id), work, again).catch((error: unknown) => {
+      this.#options.log.error({ session: id, err: error }, 'Could not pass on request');
+      answerError(work.res, 500, { code: ErrorCode.internal, message: 'Internal error' });
+    });
+  }
+
+  moveAway(id: string): Promise<boolean> {
+    return this.#options.departures.move(id, { needsSlot: true });
+  }
+
+  async #serve(search: Search, work: Work, again: () => void): Promise<void> {
+    const { sessions, moves, departures, finder, refuse } = this.#options;
+    const { id } = search;
+    const { req, res } = work;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      await departures.underway(id);
+      if (sessions.has(id)) return again();
+      const found = await finder.find(search);
+      if (res.destroyed) return;
+      if (found === 'here') return again();
+      if (found === 'unknown') return answerSessionNotFound(res);
+      if (found === 'unsure') return refuse(res, 'unreachable');
+      const passed = await this.#pass(found, work);
+      if (passed.kind === 'answered') return;
+      if (passed.kind === 'full') return refuse(res, 'returning');
+      // A call that may have been begun is not begun a second time; what only looks may look again.
+      if (passed.kind === 'lost' && req.method === 'POST') return refuse(res, 'unreachable');
+      if (passed.kind === 'moved') moves.set(id, passed);
+      else if (passed.kind === 'unknown') search.denied.add(found.address);
+      else search.silent.add(found.address);
+    }
+    refuse(res, 'unreachable');
+  }
+
+  async #pass(peer: Peer, work: Work): Promise<Passed> {
+    const passed = await this.#send(peer, work);
+    this.#options.metrics.forwarded(passed.kind);
+    return passed;
+  }
+
+  async #send(peer: Peer, { req, res, body }: Work): Promise<Passed> {
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    res.once('close', leave);
+    const callOver = req.method === 'POST' ? this.#options.relays.countCall() : () => {};
+    try {
+      const answer = await peer.send({
+        method: req.method ?? 'GET',
+        path: '/mcp',
+        headers: {
+          ...passedHeaders(req.headers),
+          ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
+        },
+        body,
+        signal: gone.signal,
+      });
+      const said = readPeerAnswer(answer);
+      if (said === undefined) {
+        await this.#options.relays.pass(answer, res, req.method === 'GET');
+        return { kind: 'answered' };
+      }
+      answer.resume();
+      return said;
+    } catch (error) {
+      // A client that has gone needs no answer.
+      if (gone.signal.aborted) return { kind: 'answered' };
+      if (error instanceof PeerFailure) return { kind: error.kind };
+      throw error;
+    } finally {
+      res.off('close', leave);
+      callOver();
+    }
+  }
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, key: Math.random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+}

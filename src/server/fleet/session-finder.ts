@@ -1,0 +1,140 @@
+import type { Moves } from '../../fleet/moves.ts';
+import type { Pace } from '../../fleet/pace.ts';
+import { type Peer, PeerFailure } from '../../fleet/peer.ts';
+import type { Peers } from '../../fleet/peers.ts';
+import { rendezvous } from '../../fleet/rendezvous.ts';
+import type { SeenTags } from '../../fleet/seen-tags.ts';
+import { tagOf } from '../../fleet/session-id.ts';
+import type { SessionSnapshot } from '../../fleet/session-snapshot.ts';
+import type { SessionStore } from '../../stores/session-store.ts';
+
+export interface SessionFinderOptions {
+  readonly peers: Peers;
+  readonly moves: Moves;
+  readonly tags: SeenTags;
+  readonly ownTag: () => string;
+  readonly store: SessionStore | undefined;
+  /** Asking everybody costs everybody. */
+  readonly searches: Pace;
+  /** Takes in a session from the store. */
+  arrive(snapshot: SessionSnapshot): void;
+}
+
+/** What is known of a session's whereabouts while one request looks for it. */
+export class Search {
+  readonly id: string;
+  /** Addresses of pods that said that they do not have it. */
+  readonly denied = new Set<string>();
+  /** Addresses of pods that said nothing. */
+  readonly silent = new Set<string>();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  open({ address }: Peer): boolean {
+    return !this.denied.has(address) && !this.silent.has(address);
+  }
+}
+
+/** `here`: it is, or has just been taken over. `unknown`: for certain. `unsure`: somebody who may have it is silent. */
+export type Found = Peer | 'here' | 'unknown' | 'unsure';
+
+/** A pod that does not say within this time whether it has a session counts as silent. */
+const ASK_LIMIT_MS = 500;
+
+/** Finds the pod that holds a session: by what was heard of it, by its id, by the store, or by asking around. */
+export class SessionFinder {
+  readonly #options: SessionFinderOptions;
+
+  constructor(options: SessionFinderOptions) {
+    this.#options = options;
+  }
+
+  /** Whether looking for it has any point, as far as its id tells. */
+  mayExist(id: string): boolean {
+    const { moves, tags, store, ownTag } = this.#options;
+    const tag = tagOf(id);
+    if (tag === undefined) return false;
+    // What this pod made and has neither kept nor moved is over, unless it was left to the store.
+    return moves.get(id) !== undefined || (tags.has(tag) && (tag !== ownTag() || store !== undefined));
+  }
+
+  /** Looks where it has not looked in this search yet. */
+  async find(search: Search): Promise<Found> {
+    const { peers, moves, store } = this.#options;
+    const { id } = search;
+    if (!this.mayExist(id)) return 'unknown';
+    const move = moves.get(id);
+    const owner = peers.byTag(tagOf(id) ?? '');
+    const guess = move === undefined ? owner : peers.get(move.address);
+    if (guess?.suspended === true) search.silent.add(guess.address);
+    else if (guess !== undefined && search.open(guess)) return guess;
+    const stored = store === undefined ? 'unknown' : await this.#findInStore(search, store);
+    if (stored !== 'unknown') return stored;
+    // It made the session and would know where it went.
+    if (owner !== undefined && search.denied.has(owner.address)) return 'unknown';
+    return await this.#askAround(search);
+  }
+
+  /** Who holds it by the store; where that is nobody who lives, this pod does from now on. */
+  async #findInStore(search: Search, store: SessionStore): Promise<Found> {
+    const { peers, moves, ownTag } = this.#options;
+    const { id } = search;
+    let holder = await store.find(id);
+    // A second round when somebody else was quicker.
+    for (let round = 0; round < 2; round++) {
+      if (holder === 'away') return 'unsure';
+      if (holder === 'unknown') return 'unknown';
+      const { owner, epoch } = holder;
+      const peer = peers.byTag(owner);
+      if (peer !== undefined && !peer.suspended && search.open(peer)) {
+        moves.set(id, { address: peer.address, epoch });
+        return peer;
+      }
+      const outcome = await store.takeOver(id, ownTag(), { ifOwner: owner, ifEpoch: epoch });
+      if (typeof outcome === 'object' && 'taken' in outcome) {
+        this.#options.arrive(outcome.taken);
+        return 'here';
+      }
+      holder = typeof outcome === 'string' ? outcome : { owner: outcome.heldBy, epoch: outcome.epoch };
+    }
+    return 'unsure';
+  }
+
+  async #askAround(search: Search): Promise<Found> {
+    const { peers, searches } = this.#options;
+    const { id } = search;
+    if (!(await searches.turn())) return 'unsure';
+    const { current } = peers;
+    for (const peer of current) if (!peer.reachable) search.silent.add(peer.address);
+    const [first, ...others] = rendezvous(
+      id,
+      current.filter((peer) => search.open(peer)),
+    );
+    const there = first === undefined ? undefined : await this.#ask(first, search);
+    if (there !== undefined) return there;
+    const answers = await Promise.all(others.map((peer) => this.#ask(peer, search)));
+    const found = answers.find((answer) => answer !== undefined);
+    if (found !== undefined) return found;
+    // Who has left the fleet meanwhile need not answer any more.
+    return peers.current.some(({ address }) => search.silent.has(address)) ? 'unsure' : 'unknown';
+  }
+
+  /** Asks one pod; answers the pod that it names. */
+  async #ask(peer: Peer, search: Search): Promise<Peer | 'here' | undefined> {
+    const { peers, moves } = this.#options;
+    try {
+      const { body } = await peer.ask('/berth/find', { id: search.id }, ASK_LIMIT_MS);
+      const { address, epoch = 0 } = (body ?? {}) as { readonly address?: string; readonly epoch?: number };
+      if (address === undefined) search.denied.add(peer.address);
+      else moves.set(search.id, { address, epoch });
+      const named = address === undefined ? undefined : peers.get(address);
+      return named !== undefined && search.open(named) ? named : undefined;
+    } catch (error) {
+      if (!(error instanceof PeerFailure)) throw error;
+      search.silent.add(peer.address);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import type { SessionRecord, SessionSnapshot } from '../../fleet/session-snapshot.ts';
+import { wants } from './client-setup.ts';
+import { type EventLog, STANDALONE } from './event-log.ts';
+import type { OnEnd } from './server-object.ts';
+
+/** A session without slot, server object, stream or timer: all that is left of it until its client comes back. */
+export class ParkedSession {
+  readonly record: SessionRecord;
+  readonly log: EventLog;
+  /** Whom the module's last server object asked to tell of the session's end. */
+  readonly onEnd: readonly OnEnd[];
+
+  constructor(record: SessionRecord, log: EventLog, onEnd: readonly OnEnd[] = []) {
+    this.record = record;
+    this.log = log;
+    this.onEnd = onEnd;
+  }
+
+  snapshot(): SessionSnapshot {
+    return { record: this.record, log: this.log.snapshot() };
+  }
+
+  /** Leaves a change in the log, if its client wants to know. */
+  notify(method: string, uri?: string): void {
+    if (!wants(this.record, method, uri)) return;
+    this.log.append(
+      STANDALONE,
+      JSON.stringify({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) }),
+    );
+  }
+}
+
+/** Parked sessions by id, in the order in which they were parked. */
+export class ParkedSessions {
+  readonly #limit: number;
+  readonly #parked = new Map<string, ParkedSession>();
+
+  /** `limit`: how many to keep. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#parked.size;
+  }
+
+  get full(): boolean {
+    return this.#parked.size >= this.#limit;
+  }
+
+  get(id: string): ParkedSession | undefined {
+    return this.#parked.get(id);
+  }
+
+  [Symbol.iterator](): IterableIterator<ParkedSession> {
+    return this.#parked.values();
+  }
+
+  /** Keeps one more; answers the one that had to go for it. */
+  add(parked: ParkedSession): ParkedSession | undefined {
+    this.#parked.set(parked.record.id, parked);
+    if (this.#parked.size <= this.#limit) return undefined;
+    const [oldest] = this.#parked.values();
+    return oldest && this.take(oldest.record.id);
+  }
+
+  /** Hands one out, for good. */
+  take(id: string): ParkedSession | undefined {
+    const parked = this.#parked.get(id);
+    this.#parked.delete(id);
+    return parked;
+  }
+
+  /** Hands out those that nobody has used since then (milliseconds since 1970). Parking follows use, so the first ones are the oldest. */
+  *unusedSince(latest: number): Generator<ParkedSession, undefined> {
+    for (const parked of this.#parked.values()) {
+      if (parked.record.lastUsed > latest) return;
+      this.#parked.delete(parked.record.id);
+      yield parked;
+    }
+  }
+}

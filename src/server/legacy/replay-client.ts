@@ -1,0 +1,55 @@
+import type { SessionRecord } from '../../fleet/session-snapshot.ts';
+import { isResponse, type JsonRpcMessage, type JsonRpcResponse } from '../json-rpc.ts';
+import type { MessageContext } from './session-transport.ts';
+
+/** No client's request ids begin like this, so that answers to ours can be told from answers to theirs. */
+const ID_PREFIX = 'berth-replay:';
+
+/** A client of our own that tells a rebuilt server object what the session's client once told the one before it. */
+export class Replay {
+  readonly #deliver: (message: JsonRpcMessage, context: MessageContext) => boolean;
+  readonly #waiting = new Map<string, (response: JsonRpcResponse) => void>();
+  #last = 0;
+
+  constructor(deliver: (message: JsonRpcMessage, context: MessageContext) => boolean) {
+    this.#deliver = deliver;
+  }
+
+  /** Says `initialize` and `initialized`, then sets the log level and subscriptions that the client had asked for. */
+  async run({ initialize, logLevel, subscriptions }: SessionRecord): Promise<void> {
+    const answer = await this.#ask('initialize', initialize);
+    if ('error' in answer) throw new Error(`The module refused to go on with a session: ${answer.error.message}`);
+    this.#deliver({ jsonrpc: '2.0', method: 'notifications/initialized' }, CONTEXT);
+    // A module that has no use for these any more answers with an error, which changes nothing for the client.
+    if (logLevel !== undefined) await this.#ask('logging/setLevel', { level: logLevel });
+    for (const uri of subscriptions) await this.#ask('resources/subscribe', { uri });
+  }
+
+  /** Whether a message of the server object is an answer to this client, and so not for the session's. */
+  takes(message: JsonRpcMessage): boolean {
+    if (!isResponse(message) || typeof message.id !== 'string') return false;
+    const resolve = this.#waiting.get(message.id);
+    if (resolve === undefined) return false;
+    this.#waiting.delete(message.id);
+    resolve(message);
+    return true;
+  }
+
+  #ask(method: string, params: Readonly<Record<string, unknown>>): Promise<JsonRpcResponse> {
+    const id = `${ID_PREFIX}${++this.#last}`;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      const known = this.#deliver({ jsonrpc: '2.0', id, method, params }, CONTEXT);
+      if (known) return;
+      this.#waiting.delete(id);
+      resolve({ jsonrpc: '2.0', id, error: { code: -32601, message: `${method} is not understood.` } });
+    });
+  }
+}
+
+/** What a handler may know of a request that no HTTP request brought. */
+const CONTEXT: MessageContext = {
+  requestInfo: { headers: {}, url: new URL('http://localhost/mcp') },
+  request: new Request('http://localhost/mcp', { method: 'POST' }),
+  closeStandaloneSSEStream() {},
+};
