@@ -3,16 +3,24 @@ import { formatDuration, formatSize, parseDuration, parseSize } from '../src/con
 import type { Values } from '../src/values/schema.ts';
 import { defaultOf, type Setting, settings } from '../src/values/server-values.ts';
 import { allowedHosts } from './allowed-hosts.ts';
+import { peerServiceName } from './names.ts';
 
 /** The container's arguments: `serve`, the source, what was given, and what only the charts can know. */
 export function serveArguments(values: Values): string[] {
   const { server } = values;
   const flags = settings.flatMap((key) => {
     const value = key === 'allowedHosts' ? allowedHosts(values) : server[key];
-    return value === undefined ? [] : [`${flagName(key)}=${spell(key, value)}`];
+    if (value === undefined || isInSecret(key, values)) return [];
+    return [`${flagName(key)}=${spell(key, value)}`];
   });
-  return ['serve', ...(server.source === undefined ? [] : [server.source]), ...flags];
+  // One pod has peers too: its successor in a rollout, its replacement in an eviction.
+  const peers = `${flagName('peers')}=${peerServiceName(values)}`;
+  return ['serve', ...(server.source === undefined ? [] : [server.source]), peers, ...flags];
 }
+
+/** A flag would win over the variable that the Secret fills. */
+const isInSecret = (key: Setting, { server }: Values) =>
+  key === 'sessionStore' && server.sessionStoreSecret !== undefined;
 
 /** Validated durations and sizes are numbers; how their default is written says which unit they are in. */
 function spell(key: Setting, value: unknown): string {

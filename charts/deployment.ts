@@ -11,6 +11,7 @@ import type { Values } from '../src/values/schema.ts';
 import { container } from './container.ts';
 import type { Named } from './kubernetes-object.ts';
 import { labels, metadata, selectorLabels, serviceAccountName } from './names.ts';
+import { identityVolumes } from './peer-identity.ts';
 import { podSecurityContext } from './security.ts';
 
 /** The pods of the fleet; without a number of replicas when an autoscaler owns it. */
@@ -55,7 +56,7 @@ function strategy({ strategy: { type, rollingUpdate } }: Values): V1DeploymentSt
 function podSpec(values: Values): V1PodSpec {
   return {
     serviceAccountName: serviceAccountName(values),
-    // The server asks nothing of the Kubernetes API.
+    // The server asks the Kubernetes API only for the keys of tokens, with one that is mounted for that.
     automountServiceAccountToken: false,
     // A Service named berth would otherwise set BERTH_PORT, which the server would read as its own.
     enableServiceLinks: false,
@@ -64,7 +65,7 @@ function podSpec(values: Values): V1PodSpec {
     containers: [container(values), ...(values.extraContainers as unknown as V1Container[])],
     ...(values.priorityClassName === undefined ? {} : { priorityClassName: values.priorityClassName }),
     ...whenAny('imagePullSecrets', values.imagePullSecrets),
-    ...whenAny('volumes', values.server.volumes),
+    ...whenAny('volumes', [...identityVolumes(values), ...values.server.volumes]),
     ...whenAny('nodeSelector', values.nodeSelector),
     ...whenAny('tolerations', values.tolerations),
     ...whenAny('affinity', values.affinity),

@@ -5,12 +5,15 @@ import type {
   V1NetworkPolicyPort,
   V1NetworkPolicySpec,
 } from '@kubernetes/client-node';
+import { usesTokens } from '../src/values/pod-identity.ts';
 import type { Values } from '../src/values/schema.ts';
 import type { Named } from './kubernetes-object.ts';
 import { metadata, selectorLabels } from './names.ts';
 import { containerPorts } from './ports.ts';
 
 const DNS_PORT = 53;
+/** The port of the API server's Service, and the usual one behind it, which is what most networks' policies see. */
+const API_SERVER_PORTS = [443, 6443];
 /** The label that Kubernetes itself puts on every namespace. */
 const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
@@ -58,6 +61,8 @@ function egressRules(values: Values): V1NetworkPolicyEgressRule[] {
   return [
     { ports: [{ protocol: 'UDP', port: DNS_PORT }, tcp(DNS_PORT)] },
     { ports: [tcp(containerPorts(values).peer)], to: [{ podSelector: { matchLabels: selectorLabels(values) } }] },
+    // The API server has the keys that tokens are checked with. It is no pod, so no selector can name it.
+    ...(usesTokens(values.server) ? [{ ports: API_SERVER_PORTS.map(tcp) }] : []),
   ];
 }
 

@@ -3,7 +3,7 @@ import type { Values } from '../src/values/schema.ts';
 import type { Named } from './kubernetes-object.ts';
 import { metadata, serviceAccountName } from './names.ts';
 
-/** An identity of the fleet's own, without rights and without a token mounted. */
+/** An identity of the fleet's own, without rights and without a token that anybody could mount by chance. */
 export function serviceAccount(values: Values): Named<V1ServiceAccount> {
   return {
     apiVersion: 'v1',

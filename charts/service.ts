@@ -5,7 +5,7 @@ import type { Named } from './kubernetes-object.ts';
 import { metadata, selectorLabels } from './names.ts';
 import { PORT_NAMES } from './ports.ts';
 
-/** The Service that clients use; it keeps a client on its pod where it can see who the client is. */
+/** The Service that clients use; it leads a client to the pod of its session where it can see who the client is. */
 export function service(values: Values): Named<V1Service> {
   const affinity = sessionAffinity(values);
   return {

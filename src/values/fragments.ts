@@ -53,6 +53,12 @@ export const objectName = z
   )
   .max(253);
 
+/** A key in a Secret. */
+export const secretKey = z
+  .string()
+  .regex(/^[-\w.]+$/, 'must be a key of a Secret: letters, digits, -, _ and dots')
+  .max(253);
+
 /** The name of a namespace. */
 export const namespaceName = z
   .string()

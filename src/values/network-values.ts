@@ -9,7 +9,9 @@ export const serviceValues = z
     sessionAffinity: z
       .enum(['ClientIP', 'None'])
       .optional()
-      .describe('ClientIP keeps a client on its pod; None behind an ingress or a route, ClientIP otherwise'),
+      .describe(
+        'ClientIP saves most requests a hop between pods; None behind an ingress or a route, ClientIP otherwise',
+      ),
     sessionAffinityTimeoutSeconds: z
       .int()
       .min(1)
@@ -50,6 +52,10 @@ export const networkPolicyValues = z
       .array(namespaceName)
       .default([])
       .describe('namespaces that may reach the admin port, such as the one of Prometheus'),
-    egress: rawList.optional().describe('egress rules; if given, the pods reach only these, DNS and each other'),
+    egress: rawList
+      .optional()
+      .describe(
+        'egress rules; if given, the pods reach only these, DNS, each other and, with tokens, TCP 443 and 6443',
+      ),
   })
   .prefault({});

@@ -1,4 +1,4 @@
-import { affinitySeconds, idleSeconds, LONGEST_AFFINITY_SECONDS, sessionAffinity } from './affinity.ts';
+import { sessionAffinity } from './affinity.ts';
 import { type Check, when } from './check.ts';
 import type { Values } from './schema.ts';
 import { isTree, type Tree } from './tree.ts';
@@ -31,19 +31,13 @@ function ownObjects(values: Values): readonly string[] {
 /** Rules about the objects around the Deployment. */
 export const objectChecks: readonly Check[] = [
   {
-    reads: ['service', 'ingress.enabled', 'httpRoute.enabled', 'server.sessionIdleTimeout'],
+    reads: ['service', 'ingress.enabled', 'httpRoute.enabled'],
     find(values) {
       const { sessionAffinityTimeoutSeconds: given } = values.service;
-      const idle = idleSeconds(values);
-      const path = 'service.sessionAffinityTimeoutSeconds';
-      if (given === undefined) return [];
-      if (sessionAffinity(values) === 'None') {
-        return [{ path, message: `is ${given} but the session affinity is None, so it has no effect.` }];
-      }
       return when(
-        affinitySeconds(values) < Math.min(idle, LONGEST_AFFINITY_SECONDS),
-        path,
-        () => `is ${given} but sessions live for ${idle} s without a request: a client would lose its pod before that.`,
+        given !== undefined && sessionAffinity(values) === 'None',
+        'service.sessionAffinityTimeoutSeconds',
+        () => `is ${given} but the session affinity is None, so it has no effect.`,
       );
     },
   },

@@ -1,6 +1,6 @@
 import { environmentName, ignoredBy, notAvailableYet } from '../config/serve-config.ts';
 import { type Check, when } from './check.ts';
-import { effectiveSettings, serveDefaults, settings } from './server-values.ts';
+import { effectiveSettings, notInPods, serveDefaults, settings } from './server-values.ts';
 
 /** The port that pods of one fleet talk to each other on. */
 export const PEER_PORT = serveDefaults.peerPort;
@@ -10,6 +10,20 @@ export const CONTAINER_NAME = 'berth';
 
 /** The variable that the charts set so that arguments can name the pod's namespace. */
 export const NAMESPACE_VARIABLE = 'POD_NAMESPACE';
+
+/** The variable by which a pod knows the address that its peers call. */
+export const IP_VARIABLE = 'POD_IP';
+
+/** The variable by which a pod knows its generation. */
+export const TEMPLATE_VARIABLE = 'POD_TEMPLATE_HASH';
+
+/** Variables that are not the user's, and why. Another host is: `::` is needed where there is only IPv6. */
+const TAKEN_VARIABLES: ReadonlyMap<string, string | undefined> = new Map([
+  [NAMESPACE_VARIABLE, 'the charts set to the pod’s namespace.'],
+  [IP_VARIABLE, 'the charts set to the pod’s address.'],
+  [TEMPLATE_VARIABLE, 'the charts set to the hash of the pod’s template.'],
+  ...(['workers', 'peers', 'peerPort'] as const).map((key) => [environmentName(key), notInPods[key]] as const),
+]);
 
 /** Rules about the server and its container. */
 export const serverChecks: readonly Check[] = [
@@ -61,18 +75,17 @@ export const serverChecks: readonly Check[] = [
     find({ server }) {
       return server.env.flatMap((variable, index) => {
         const key = settings.find((setting) => environmentName(setting) === variable.name);
+        const taken = TAKEN_VARIABLES.get(variable.name);
+        // Whoever takes the store's address from a Secret wants the other key.
+        const place = key === 'sessionStore' && variable.valueFrom !== undefined ? 'sessionStoreSecret' : key;
         const path = `server.env.${index}`;
         return [
           ...when(
             key !== undefined,
             path,
-            () => `sets ${variable.name}, which the charts would not know of. Give server.${key} instead.`,
+            () => `sets ${variable.name}, which the charts would not know of. Give server.${place} instead.`,
           ),
-          ...when(
-            variable.name === NAMESPACE_VARIABLE,
-            path,
-            () => `sets ${NAMESPACE_VARIABLE}, which the charts set to the pod’s namespace.`,
-          ),
+          ...when(taken !== undefined, path, () => `sets ${variable.name}, which ${taken}`),
         ];
       });
     },

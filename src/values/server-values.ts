@@ -6,7 +6,7 @@ import {
   serveConfigKeys,
   serveConfigSchema,
 } from '../config/serve-config.ts';
-import { environmentVariables, rawList, reachablePort } from './fragments.ts';
+import { environmentVariables, objectName, rawList, reachablePort, secretKey } from './fragments.ts';
 
 /** What `berth serve` does when it is told nothing. */
 export const serveDefaults: ServeConfig = serveConfigSchema.parse({});
@@ -65,6 +65,13 @@ export const serverValues = z.strictObject({
     .optional()
     .describe('path of a module in the image; the bundled example server if not set'),
   ...settingsShape,
+  sessionStoreSecret: z
+    .strictObject({
+      name: objectName.describe('name of a Secret that holds the address of the session store'),
+      key: secretKey.describe('key of the address in the Secret'),
+    })
+    .optional()
+    .describe('where the address of the session store is, in place of server.sessionStore'),
   env: environmentVariables.default([]).describe('environment variables of the container, as Kubernetes has them'),
   envFrom: rawList.default([]).describe('ConfigMaps and Secrets to take environment variables from'),
   volumes: rawList.default([]).describe('volumes of the pod'),

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { readServeConfig } from '../../src/config/read-config.ts';
-import { renderedContainer } from './rendered.ts';
+import { type Found, renderedContainer } from './rendered.ts';
 
 const ownHosts =
   'berth,berth.$(POD_NAMESPACE),berth.$(POD_NAMESPACE).svc,berth.$(POD_NAMESPACE).svc.cluster.local,localhost,127.0.0.1,[::1]';
 
-test('without settings there are only the host names, which only the charts know', () => {
-  expect(renderedContainer().args).toEqual(['serve', `--allowed-hosts=${ownHosts}`]);
+test('without settings there are only the peers and the host names, which only the charts know', () => {
+  expect(renderedContainer().args).toEqual(['serve', '--peers=berth-peers', `--allowed-hosts=${ownHosts}`]);
 });
 
 test('settings are passed on in the words of the flags, after the source', () => {
@@ -16,14 +16,23 @@ test('settings are passed on in the words of the flags, after the source', () =>
     drainDelay: '90s',
     maxBody: '1024KiB',
     maxEventLog: '0B',
+    parkAfter: '90s',
+    maxParked: 0,
+    sessionStore: 'redis://cache:6379',
+    peerIdentity: 'key:/etc/berth/key',
   };
   expect(renderedContainer({ server }).args).toEqual([
     'serve',
     './server.ts',
+    '--peers=berth-peers',
     '--max-connections=25',
+    '--park-after=1m30s',
+    '--max-parked=0',
     '--max-event-log=0',
     '--max-body=1MiB',
     '--drain-delay=1m30s',
+    '--session-store=redis://cache:6379',
+    '--peer-identity=key:/etc/berth/key',
     `--allowed-hosts=${ownHosts}`,
   ]);
 });
@@ -45,6 +54,7 @@ test('the server reads from the arguments what the values said', () => {
     maxConnections: 25,
     sessionIdleTimeout: 5_400_000,
     maxStreamBuffer: 2 * 1024 ** 2,
+    peers: ['berth-peers'],
     allowedOrigins: ['a', 'b'],
     allowedHosts: expect.arrayContaining(['berth.mcp.svc', '[::1]']),
   });
@@ -56,10 +66,12 @@ describe('the allowed hosts', () => {
 
   test('name the namespace when it is known, and leave it to the kubelet when not', () => {
     expect(hosts({ namespace: 'mcp' })).toContain('berth.mcp.svc.cluster.local');
-    expect(renderedContainer({ namespace: 'mcp' })).not.toHaveProperty('env');
-    expect(renderedContainer().env).toEqual([
-      { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } } },
-    ]);
+    const variables = (container: Found) => container.env.map(({ name }: Found) => name);
+    expect(variables(renderedContainer({ namespace: 'mcp' }))).not.toContain('POD_NAMESPACE');
+    expect(renderedContainer().env[0]).toEqual({
+      name: 'POD_NAMESPACE',
+      valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } },
+    });
   });
 
   test('hold those of the ingress, of the route and of the user', () => {

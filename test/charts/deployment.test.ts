@@ -82,7 +82,7 @@ test('a spread without a selector counts the pods of the fleet, one with a selec
   expect(spec.template.spec.topologySpreadConstraints).toEqual([{ ...spread, labelSelector: spec.selector }, own]);
 });
 
-test('no Service can set variables in the pod, and no token is mounted', () => {
+test('no Service can set variables in the pod, and no token is mounted where everybody looks for one', () => {
   expect(rendered('Deployment').spec.template.spec).toMatchObject({
     enableServiceLinks: false,
     automountServiceAccountToken: false,
@@ -130,9 +130,11 @@ describe('the container', () => {
   test('asks for memory that a full pod needs, and for exactly what the user says where he says it', () => {
     expect(renderedContainer({ server: { maxConnections: 25 } }).resources.requests.memory).toBe('160Mi');
     expect(renderedContainer({ server: { maxConnections: 1000 } }).resources).toEqual({
-      requests: { cpu: '100m', memory: '288Mi' },
-      limits: { memory: '576Mi' },
+      requests: { cpu: '100m', memory: '352Mi' },
+      limits: { memory: '704Mi' },
     });
+    const parked = (maxParked: number) => renderedContainer({ server: { maxParked } }).resources.requests.memory;
+    expect([parked(0), parked(10_000), parked(100_000)]).toEqual(['288Mi', '352Mi', '704Mi']);
     expect(renderedContainer({ resources: { limits: { cpu: 1 } } }).resources).toEqual({ limits: { cpu: 1 } });
   });
 });

@@ -15,6 +15,7 @@ interface Change {
 const scaled = { autoscaling: { enabled: true } };
 const ingress = { ingress: { enabled: true, hosts: ['a.example.com'] } };
 const httpRoute = { httpRoute: { enabled: true, parentRefs: [{ name: 'public' }], hostnames: ['a.example.com'] } };
+const stored = { server: { sessionStoreSecret: { name: 'store', key: 'url' } } };
 const named = { name: 'extra', image: 'extra' };
 
 /** What cannot be guessed from the type of a key. */
@@ -30,6 +31,10 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'autoscaling.targetUtilization': { to: 50, within: scaled },
   'autoscaling.behavior.scaleUp': { to: { selectPolicy: 'Disabled' }, within: scaled },
   'autoscaling.behavior.scaleDown': { to: { selectPolicy: 'Disabled' }, within: scaled },
+  'server.sessionStore': { to: 'redis://cache:6379' },
+  'server.peerIdentity': { to: 'key:/etc/berth/key' },
+  'server.sessionStoreSecret.name': { to: 'other', within: stored },
+  'server.sessionStoreSecret.key': { to: 'other', within: stored },
   'server.volumeMounts': {
     to: [{ name: 'other', mountPath: '/a' }],
     within: { server: { volumes: [{ name: 'other' }] } },

@@ -25,6 +25,17 @@ describe('the Service', () => {
     }
   });
 
+  test('spreads requests over all pods where it is told to', () => {
+    const { spec } = rendered('Service', { service: { sessionAffinity: 'None' } }, 'berth');
+    expect(spec.sessionAffinity).toBe('None');
+    expect(spec).not.toHaveProperty('sessionAffinityConfig');
+  });
+
+  test('may let a client go before its session ends, since every pod serves it', () => {
+    const { spec } = rendered('Service', { service: { sessionAffinityTimeoutSeconds: 60 } }, 'berth');
+    expect(spec.sessionAffinityConfig.clientIP.timeoutSeconds).toBe(60);
+  });
+
   test('never carries the admin port', () => {
     expect(rendered('Service', {}, 'berth').spec.ports).toHaveLength(1);
   });
@@ -147,9 +158,16 @@ describe('the NetworkPolicy', () => {
     const rule = { to: [{ ipBlock: { cidr: '192.0.2.0/24' } }] };
     const { policyTypes, egress } = rendered('NetworkPolicy', { networkPolicy: { egress: [rule] } }).spec;
     expect(policyTypes).toEqual(['Ingress', 'Egress']);
-    expect(egress).toHaveLength(3);
+    expect(egress).toHaveLength(4);
     expect(egress[0].ports).toContainEqual({ protocol: 'UDP', port: 53 });
     expect(egress[1].ports).toEqual([{ protocol: 'TCP', port: 8001 }]);
-    expect(egress[2]).toEqual(rule);
+    expect(egress[3]).toEqual(rule);
+  });
+
+  test('with egress rules lets the pods ask the API server for the keys of tokens, where there are tokens', () => {
+    const egress = (server: object) => rendered('NetworkPolicy', { networkPolicy: { egress: [] }, server }).spec.egress;
+    const apiServer = { ports: [443, 6443].map((port) => ({ protocol: 'TCP', port })) };
+    expect(egress({})[2]).toEqual(apiServer);
+    expect(egress({ peerIdentity: 'key:/etc/berth/key' })).toHaveLength(2);
   });
 });

@@ -68,6 +68,29 @@ describe('one wrong key is one sentence that names it, what was found and what i
       { podLabels: { team: 'a b' } },
       'podLabels.team must be the value of a label: at most 63 letters, digits, -, _ and dots. Got "a b".',
     ],
+    [
+      { server: { sessionStore: 'redis:cache' } },
+      'server.sessionStore must be memory or an address such as redis://host:6379 or rediss://host:6379. Got "redis:cache".',
+    ],
+    [
+      { server: { peerIdentity: '/etc/key' } },
+      'server.peerIdentity must be auto, or key: and the path of a file. Got "/etc/key".',
+    ],
+    [{ server: { maxParked: -1 } }, 'server.maxParked must be at least 0. Got -1.'],
+    [{ server: { parkAfter: '1ms' } }, 'server.parkAfter must be at least 1s. Got "1ms".'],
+    [{ server: { sessionStoreSecret: { name: 'a' } } }, 'server.sessionStoreSecret.key must be a string. Got nothing.'],
+    [
+      { server: { sessionStoreSecret: { name: 'a', key: 'b/c' } } },
+      'server.sessionStoreSecret.key must be a key of a Secret: letters, digits, -, _ and dots. Got "b/c".',
+    ],
+    [
+      { server: { sessionStoreSecret: { name: 'A', key: 'b' } } },
+      'server.sessionStoreSecret.name must be a DNS name: small letters, digits, - and dots. Got "A".',
+    ],
+    [
+      { server: { sessionStoreSecret: { name: 'a', kye: 'b', key: 'c' } } },
+      'server.sessionStoreSecret.kye is not known. Did you mean key?',
+    ],
     [{ server: { env: [{ value: 'a' }] } }, 'server.env.0.name must be a string. Got nothing.'],
     [{ server: { env: [{ name: 'A', valueFrom: 'b' }] } }, 'server.env.0.valueFrom must be a map. Got "b".'],
     [
@@ -92,9 +115,7 @@ describe('one wrong key is one sentence that names it, what was found and what i
 });
 
 test('what a later version brings is not called unknown', () => {
-  const later = Object.keys(notAvailableYet).filter(
-    (key) => !['transport', 'workers', 'peers', 'peerPort'].includes(key),
-  );
+  const later = Object.keys(notAvailableYet).filter((key) => key !== 'transport');
   for (const key of later)
     expect(problems({ server: { [key]: '1s' } })).toEqual([`server.${key} is not available yet.`]);
   expect(problems({ autoscaling: { buffer: 5 }, metrics: { dashboard: true } })).toEqual([
@@ -105,9 +126,12 @@ test('what a later version brings is not called unknown', () => {
 });
 
 test('a setting that makes no sense in a pod says why', () => {
-  expect(problems({ server: { workers: 4, host: '0.0.0.0', transport: 'stdio' } })).toEqual([
+  const server = { workers: 4, host: '0.0.0.0', transport: 'stdio', peers: ['a'], peerPort: 8002 };
+  expect(problems({ server })).toEqual([
     'server.workers is for one machine: in a cluster replicas stand in for workers. Give replicas.',
     'server.host is set by the image: a pod must listen on all its addresses.',
+    'server.peers is not for values: pods find each other through the peer Service.',
+    'server.peerPort is not for values: it is the same in every pod.',
     'server.transport is stdio, which nobody outside the pod could reach.',
   ]);
 });
@@ -172,10 +196,6 @@ describe('keys that contradict each other say what would happen', () => {
       'server.adminPort is 8001, the port that the pods of a fleet talk to each other on. Give another one.',
     ],
     [
-      { service: { sessionAffinityTimeoutSeconds: 60 } },
-      'service.sessionAffinityTimeoutSeconds is 60 but sessions live for 1800 s without a request: a client would lose its pod before that.',
-    ],
-    [
       { service: { sessionAffinity: 'None', sessionAffinityTimeoutSeconds: 7200 } },
       'service.sessionAffinityTimeoutSeconds is 7200 but the session affinity is None, so it has no effect.',
     ],
@@ -199,6 +219,40 @@ describe('keys that contradict each other say what would happen', () => {
       { server: { env: [{ name: 'BERTH_DRAIN_DELAY', value: '60s' }] } },
       'server.env.0 sets BERTH_DRAIN_DELAY, which the charts would not know of. Give server.drainDelay instead.',
     ],
+    [
+      { server: { env: [{ name: 'BERTH_SESSION_STORE', valueFrom: { secretKeyRef: { name: 'a', key: 'b' } } }] } },
+      'server.env.0 sets BERTH_SESSION_STORE, which the charts would not know of. Give server.sessionStoreSecret instead.',
+    ],
+    [
+      { server: { env: [{ name: 'BERTH_PEER_PORT', value: '8002' }] } },
+      'server.env.0 sets BERTH_PEER_PORT, which is not for values: it is the same in every pod.',
+    ],
+    [
+      { server: { env: [{ name: 'POD_IP', value: '10.0.0.1' }] } },
+      'server.env.0 sets POD_IP, which the charts set to the pod’s address.',
+    ],
+    [
+      { server: { env: [{ name: 'POD_TEMPLATE_HASH', value: 'a' }] } },
+      'server.env.0 sets POD_TEMPLATE_HASH, which the charts set to the hash of the pod’s template.',
+    ],
+    [
+      { server: { sessionStore: 'redis://cache', sessionStoreSecret: { name: 'a', key: 'b' } } },
+      'server.sessionStoreSecret and server.sessionStore are both given, but sessions are kept in one place. Give one of them.',
+    ],
+    [
+      { server: { sessionStore: 'rediss://:secret@cache' } },
+      'server.sessionStore holds a password, which everybody who may see the Deployment could read. Keep the address in a Secret and name that in server.sessionStoreSecret.',
+    ],
+    [
+      { server: { volumes: [{ name: 'berth-identity', emptyDir: {} }] } },
+      'server.volumes.0.name is berth-identity, the name of the volume with the tokens that pods know each other by.',
+    ],
+    ...['/var/run/secrets/berth', '/var/run/secrets//berth/', '/run/secrets/berth/extra'].map(
+      (mountPath): [Record<string, unknown>, string] => [
+        { server: { volumes: [{ name: 'v' }], volumeMounts: [{ name: 'v', mountPath }] } },
+        `server.volumeMounts.0.mountPath is ${mountPath}, where the tokens are mounted that pods know each other by.`,
+      ],
+    ),
     [
       { extraContainers: [{ name: 'berth' }] },
       'extraContainers.0.name is berth, the name of the server’s own container.',
@@ -248,6 +302,18 @@ test('the same number under both names is no conflict, and a long enough grace p
   expect(problems({ workers: 3, replicas: 3, terminationGracePeriodSeconds: 85 })).toEqual([]);
 });
 
+test('an address without a password may stand in the values, and memory beside a Secret', () => {
+  expect(problems({ server: { sessionStore: 'redis://someone@cache:6379/1' } })).toEqual([]);
+  expect(problems({ server: { sessionStore: 'memory', sessionStoreSecret: { name: 'a', key: 'b' } } })).toEqual([]);
+});
+
+test('what only tokens need is free where pods share a key, and so is a path beside them', () => {
+  const mounted = (name: string, mountPath: string) => ({ volumes: [{ name }], volumeMounts: [{ name, mountPath }] });
+  const key = { peerIdentity: 'key:/run/secrets/berth/key' };
+  expect(problems({ server: { ...key, ...mounted('berth-identity', '/run/secrets/berth') } })).toEqual([]);
+  expect(problems({ server: mounted('v', '/var/run/secrets/berth-other') })).toEqual([]);
+});
+
 test('extra objects of the same kind and name in different namespaces or groups are not the same object', () => {
   const object = (apiVersion: string, namespace: string) => ({
     apiVersion,
@@ -263,7 +329,7 @@ test('all problems come at once, and none that another one only caused', () => {
   expect(
     problems({
       replica: 2,
-      server: { maxConnections: 0, drainDelay: 'soon', parkAfter: '1s' },
+      server: { maxConnections: 0, drainDelay: 'soon', stateless: true },
       service: { port: 70000 },
       workers: 3,
       replicas: 4,
@@ -272,7 +338,7 @@ test('all problems come at once, and none that another one only caused', () => {
   ).toEqual([
     'server.maxConnections must be at least 1. Got 0.',
     'server.drainDelay must be a duration such as 500ms, 30s or 1h30m. Got "soon".',
-    'server.parkAfter is not available yet.',
+    'server.stateless is not available yet.',
     'service.port must be at most 65535. Got 70000.',
     'replica is not known. Did you mean replicas?',
     'workers is 3 and replicas is 4, but they are two names of one number. Give one of them.',
