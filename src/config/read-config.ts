@@ -59,6 +59,11 @@ export function readServeConfig({ flags, environment, file }: ConfigSources): Se
   if (parsed.success && parsed.data.port !== 0 && parsed.data.port === parsed.data.adminPort) {
     problems.push(`--port and --admin-port are both ${parsed.data.port}. They must differ.`);
   }
+  if (parsed.success && parsed.data.workers > 1 && parsed.data.peers.length > 0) {
+    problems.push(
+      `--workers is ${parsed.data.workers} and --peers is given, but workers are peers of each other only. Start one process per peer.`,
+    );
+  }
   if (problems.length > 0 || !parsed.success) throw new UsageError(problems);
   return parsed.data;
 }

@@ -32,6 +32,8 @@ export interface PeerOptions {
   readonly clock: () => number;
 }
 
+/** A peer that was not heard of for so long is asked whether it lives before anything goes to it. */
+const STALE_MS = 500;
 /** How long an answer may take before the peer is asked whether it lives. */
 const SILENCE_MS = 400;
 /** A peer that takes longer to say that it lives, twice, is suspended. */
@@ -50,6 +52,7 @@ export class Peer {
   readonly #port: number;
   #hello: Hello | undefined;
   #tag: string | undefined;
+  #heardAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #suspendedUntil = Number.NEGATIVE_INFINITY;
   #fullUntil = Number.NEGATIVE_INFINITY;
@@ -107,6 +110,7 @@ export class Peer {
   }
 
   alive(): void {
+    this.#heardAt = this.#options.clock();
     this.#failures = 0;
     this.#suspendedUntil = Number.NEGATIVE_INFINITY;
   }
@@ -120,7 +124,13 @@ export class Peer {
   }
 
   /** Sends a request; resolves with the head of the answer, rejects with a PeerFailure. */
-  send({ method, path, headers, body, signal }: PeerRequest): Promise<IncomingMessage> {
+  async send(outgoing: PeerRequest): Promise<IncomingMessage> {
+    const stale = this.#hello !== undefined && this.#options.clock() - this.#heardAt > STALE_MS;
+    if (stale && !(await this.#lives())) throw new PeerFailure(this.address, 'unsent', 'it does not say that it lives');
+    return await this.#send(outgoing);
+  }
+
+  #send({ method, path, headers, body, signal }: PeerRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       let sent = false;
       const outgoing = request({

@@ -56,7 +56,9 @@ const MOVES_AT_ONCE = 16;
  */
 export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<DrainReport> {
   const { lifecycle, drainDelay, drainWindow, longestCall, sessions, fleet, callsInFlight } = options;
-  const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal: hurry }).catch(() => {});
+  const pause = async (milliseconds: number) => {
+    if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: hurry }).catch(() => {});
+  };
   lifecycle.enter('leaving');
   await Promise.all([fleet?.announce(), pause(drainDelay)]);
   lifecycle.enter('closing');

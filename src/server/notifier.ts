@@ -2,6 +2,8 @@ import type { Notifier } from '../sources/define-server.ts';
 
 /** A change that a module published: what legacy sessions are told, and of which resource if it is one. */
 export interface Change {
+  /** Unique in the fleet. */
+  readonly id: string;
   readonly method: (typeof METHODS)[keyof typeof METHODS];
   readonly uri?: string | undefined;
 }
@@ -13,23 +15,26 @@ const METHODS = {
   resource: 'notifications/resources/updated',
 } as const;
 
-/** What a module publishes its changes with. */
-export function createNotifier(publish: (change: Change) => void): Notifier {
+/** What a module publishes its changes with; `origin` is unique to this process. */
+export function createNotifier(origin: string, publish: (change: Change) => void): Notifier {
+  let last = 0;
+  const send = (method: Change['method'], uri?: string) => publish({ id: `${origin}:${++last}`, method, uri });
   return {
-    toolsChanged: () => publish({ method: METHODS.tools }),
-    promptsChanged: () => publish({ method: METHODS.prompts }),
-    resourcesChanged: () => publish({ method: METHODS.resources }),
-    resourceUpdated: (uri) => publish({ method: METHODS.resource, uri }),
+    toolsChanged: () => send(METHODS.tools),
+    promptsChanged: () => send(METHODS.prompts),
+    resourcesChanged: () => send(METHODS.resources),
+    resourceUpdated: (uri) => send(METHODS.resource, uri),
   };
 }
 
 /** Tells the clients of this process of a change, legacy sessions and modern listeners alike. */
 export function tellClients(
-  { method, uri }: Change,
-  sessions: { notify(method: string, uri?: string): void },
+  change: Change,
+  sessions: { notify(change: Change): void },
   modern: { readonly notify: Notifier } | undefined,
 ): void {
-  sessions.notify(method, uri);
+  const { method, uri } = change;
+  sessions.notify(change);
   if (method === METHODS.tools) modern?.notify.toolsChanged();
   else if (method === METHODS.prompts) modern?.notify.promptsChanged();
   else if (method === METHODS.resources) modern?.notify.resourcesChanged();

@@ -92,6 +92,8 @@ export async function startServer(
   const state = () => ({ phase: lifecycle.phase, room: Math.max(0, gate.limit - gate.held) });
   const membership = await openMembershipOf({ config, place, state, metrics, log, clock, signal });
   const tag = membership?.tag ?? ownerTag(`${config.host}:${config.port}`, randomBytes(16).toString('hex'));
+  const ownKey = randomBytes(32).toString('base64url');
+  const fleetKey = () => membership?.secret() ?? ownKey;
   const store = await openStore({ config, fleet: definition.name, owner: tag, sessions: () => sessions, log, signal });
   const sessions: Sessions = new Sessions({
     ...config,
@@ -103,19 +105,20 @@ export async function startServer(
     copies: store,
     log,
     clock,
+    fleetKey,
   });
   const admission: Admission = new Admission({ gate, lifecycle, sessions, modernMean });
   const fence = store && new Fence({ sessions, store, clock, signal });
   const fleet =
     membership &&
     createFleet({ ...config, membership, sessions, admission, lifecycle, store, refuse, metrics, log, clock });
-  const arrive = (snapshot: Parameters<Sessions['arrive']>[0]) => sessions.arrive(snapshot, undefined);
+  const arrive = (snapshot: Parameters<Sessions['arrive']>[0]) => sessions.arrive(snapshot);
   const forClients = fleet?.forClients ?? (store ? new FromStore({ store, ownTag: tag, refuse, arrive }) : alone);
 
   const { createModernHandler: createHandler } = source;
   const modern =
     createHandler &&
-    new ModernEndpoint({ ...config, definition, createHandler, admission, metrics, streams, log, clock });
+    new ModernEndpoint({ ...config, definition, createHandler, admission, metrics, streams, log, clock, fleetKey });
   const queue = new WorkQueue();
   const createEndpoint = (elsewhere: Elsewhere, refuse: Refuse) => {
     const legacy = new LegacyEndpoint({ ...config, sessions, admission, elsewhere, refuse, fence });
@@ -152,7 +155,7 @@ export async function startServer(
   try {
     membership?.tags.add((await store?.tags()) ?? []);
     await membership?.peers.join();
-    await definition.start?.({ notify: createNotifier(publish), signal });
+    await definition.start?.({ notify: createNotifier(tag, publish), signal });
     const sockets = Math.max(LEAST_SOCKETS, Math.ceil(PUBLIC_SOCKETS / config.workers));
     listener = await listen({ host, port, sockets, shared: seat !== undefined, requestTimeout, onRequest });
   } catch (error) {

@@ -18,6 +18,11 @@ export interface ServerSession {
   readonly id: string | undefined;
   /** A small JSON record (at most 16 KiB) that stays with the session wherever it goes. */
   readonly state: Record<string, unknown>;
+  /**
+   * A secret that all pods of a fleet share, for what travels through clients, such as the key of
+   * `createRequestStateCodec` in the modern era: what one pod seals another one can open.
+   */
+  readonly fleetKey: string;
   /** Calls back once, at the real end of the session. */
   onEnd(callback: (reason: EndReason) => void): void;
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import { dirname, resolve } from 'node:path';
@@ -47,7 +48,13 @@ function definitionOf(exported: unknown, name: string): Omit<ServerDefinition, '
 async function tryCreate(definition: Pick<ServerDefinition, 'create'>, name: string): Promise<AnyMcpServer> {
   let product: AnyMcpServer;
   try {
-    product = await definition.create({ era: 'modern', id: undefined, state: {}, onEnd: () => {} });
+    product = await definition.create({
+      era: 'modern',
+      id: undefined,
+      state: {},
+      fleetKey: randomBytes(32).toString('base64url'),
+      onEnd: () => {},
+    });
   } catch (error) {
     throw new UsageError([`Module ${name} failed to create its server: ${messageOf(error)}`]);
   }
@@ -69,7 +76,7 @@ async function libraryOf(
 ): Promise<{ exports: Library; version: string } | undefined> {
   const isFrom = (library: Library) => product instanceof library.McpServer || product instanceof library.Server;
   if (isFrom(ownLibrary)) return { exports: ownLibrary, version: berth.dependencies['@modelcontextprotocol/server'] };
-  const manifestPath = url.startsWith('file:') ? findPackageJSON('@modelcontextprotocol/server', url) : undefined;
+  const manifestPath = findManifest(url);
   if (manifestPath === undefined) return undefined;
   const manifest = JSON.parse(await readFile(manifestPath, 'utf8')) as Manifest;
   const entries = manifest.exports?.['.'];
@@ -80,6 +87,17 @@ async function libraryOf(
     if (isFrom(library)) return { exports: library, version: manifest.version };
   }
   return undefined;
+}
+
+/** The manifest of the copy that a module sees: none where it is bundled, or has the other SDK alone. */
+function findManifest(url: string): string | undefined {
+  if (!url.startsWith('file:')) return undefined;
+  try {
+    return findPackageJSON('@modelcontextprotocol/server', url);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
 }
 
 interface Manifest {

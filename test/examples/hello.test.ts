@@ -11,7 +11,7 @@ afterEach(async () => {
 });
 
 async function create(era: ServerSession['era'], state: Record<string, unknown> = {}): Promise<McpServer> {
-  const server = await hello.create({ era, id: undefined, state, onEnd: () => {} });
+  const server = await hello.create({ era, id: undefined, state, fleetKey: '', onEnd: () => {} });
   if (!(server instanceof McpServer)) throw new Error('The example made a server that cannot serve both eras');
   return server;
 }

@@ -9,6 +9,8 @@ import type { Log } from '../log.ts';
 /** A hand-over as it goes to a peer. */
 export interface HandOver {
   readonly snapshot: SessionSnapshot;
+  /** The changes of the last seconds that it has heard of. */
+  readonly heard: readonly string[];
   /** Whether it needs a slot. */
   readonly active: boolean;
   /** Whether it may go over the cap, since nobody has room. */
@@ -81,7 +83,7 @@ export class Departures {
     candidates: readonly Peer[],
     { needsSlot = departing.active, overCap = false }: MoveOptions,
   ): Promise<boolean> {
-    const { snapshot } = departing;
+    const { snapshot, heard } = departing;
     const attempts = candidates.map((peer) => ({ peer, overCap: false }));
     const [first] = candidates;
     if (overCap && needsSlot && first !== undefined) attempts.push({ peer: first, overCap: true });
@@ -89,7 +91,7 @@ export class Departures {
     for (const attempt of attempts) {
       // A new one for each, so that who took it without being able to say so is superseded by the next.
       snapshot.record.epoch++;
-      const said = await this.#send(attempt.peer, { snapshot, active: needsSlot, overCap: attempt.overCap });
+      const said = await this.#send(attempt.peer, { snapshot, heard, active: needsSlot, overCap: attempt.overCap });
       if (said === 'taken') return this.#gone(id, departing, attempt.peer);
       doubtful ||= said === 'silent';
     }

@@ -71,13 +71,13 @@ export function createFleet(options: FleetOptions): Fleet {
     ownTag: () => membership.tag,
     searches: new Pace({ perSecond: SEARCHES_PER_SECOND, patience: SEARCH_PATIENCE_MS, clock }),
     arrive(snapshot) {
-      sessions.arrive(snapshot, undefined);
+      sessions.arrive(snapshot);
       metrics.sessionArrived('store');
     },
   });
   return {
     relays,
-    forClients: new ForClients({ sessions, peers, moves, departures, finder, relays, refuse, metrics, log }),
+    forClients: new ForClients({ sessions, peers, moves, departures, finder, relays, refuse, metrics, log, clock }),
     forPeers: new ForPeers({ sessions, moves, departures }),
     serve(mcp, tell) {
       const maxMessage = RECORD_BYTES + 2 * options.maxEventLog;

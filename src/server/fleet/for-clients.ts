@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Moves } from '../../fleet/moves.ts';
 import { type Peer, PeerFailure } from '../../fleet/peer.ts';
 import type { Peers } from '../../fleet/peers.ts';
@@ -23,6 +24,7 @@ export interface ForClientsOptions {
   readonly refuse: Refuse;
   readonly metrics: { forwarded(result: ForwardResult): void };
   readonly log: Log;
+  readonly clock: () => number;
 }
 
 /** How passing a request on went. */
@@ -30,6 +32,9 @@ type Passed = { readonly kind: 'answered' } | { readonly kind: 'unsent' } | { re
 
 /** A session that moves more often than this while a request is after it can not be caught. */
 const MOST_ATTEMPTS = 8;
+/** How long to hope that a silent pod speaks again, or that its session turns up: a client takes a refusal for a failure. */
+const HOPE_MS = 2_000;
+const LOOK_AGAIN_MS = 200;
 
 /** For requests of clients: what this pod can not do is passed on to the pod that can. */
 export class ForClients implements Elsewhere {
@@ -64,7 +69,7 @@ export class ForClients implements Elsewhere {
   }
 
   serve(id: string, work: Work, again: () => void): void {
-    this.#serve(new Search(id), work, again).catch((error: unknown) => {
+    this.#serve(id, work, again).catch((error: unknown) => {
       this.#options.log.error({ session: id, err: error }, 'Could not pass on request');
       answerError(work.res, 500, { code: ErrorCode.internal, message: 'Internal error' });
     });
@@ -74,10 +79,11 @@ export class ForClients implements Elsewhere {
     return this.#options.departures.move(id, { needsSlot: true });
   }
 
-  async #serve(search: Search, work: Work, again: () => void): Promise<void> {
-    const { sessions, moves, departures, finder, refuse } = this.#options;
-    const { id } = search;
+  async #serve(id: string, work: Work, again: () => void): Promise<void> {
+    const { sessions, moves, departures, finder, refuse, clock } = this.#options;
     const { req, res } = work;
+    const hopeless = clock() + HOPE_MS;
+    let search = new Search(id);
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       await departures.underway(id);
       if (sessions.has(id)) return again();
@@ -85,7 +91,13 @@ export class ForClients implements Elsewhere {
       if (res.destroyed) return;
       if (found === 'here') return again();
       if (found === 'unknown') return answerSessionNotFound(res);
-      if (found === 'unsure') return refuse(res, 'unreachable');
+      if (found === 'unsure' && clock() < hopeless) {
+        await sleep(LOOK_AGAIN_MS);
+        search = new Search(id);
+        attempt--;
+        continue;
+      }
+      if (found === 'unsure' || found === 'crowded') return refuse(res, 'unreachable');
       const passed = await this.#pass(found, work);
       if (passed.kind === 'answered') return;
       if (passed.kind === 'full') return refuse(res, 'returning');

@@ -37,8 +37,11 @@ export class Search {
   }
 }
 
-/** `here`: it is, or has just been taken over. `unknown`: for certain. `unsure`: somebody who may have it is silent. */
-export type Found = Peer | 'here' | 'unknown' | 'unsure';
+/**
+ * `here`: it is, or has just been taken over. `unknown`: for certain. `unsure`: somebody who may have it is silent.
+ * `crowded`: too many others are being looked for.
+ */
+export type Found = Peer | 'here' | 'unknown' | 'unsure' | 'crowded';
 
 /** A pod that does not say within this time whether it has a session counts as silent. */
 const ASK_LIMIT_MS = 500;
@@ -105,7 +108,7 @@ export class SessionFinder {
   async #askAround(search: Search): Promise<Found> {
     const { peers, searches } = this.#options;
     const { id } = search;
-    if (!(await searches.turn())) return 'unsure';
+    if (!(await searches.turn())) return 'crowded';
     const { current } = peers;
     for (const peer of current) if (!peer.reachable) search.silent.add(peer.address);
     const [first, ...others] = rendezvous(

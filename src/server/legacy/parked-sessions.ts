@@ -1,4 +1,5 @@
 import type { SessionRecord, SessionSnapshot } from '../../fleet/session-snapshot.ts';
+import type { Change } from '../notifier.ts';
 import { wants } from './client-setup.ts';
 import { type EventLog, STANDALONE } from './event-log.ts';
 import type { OnEnd } from './server-object.ts';
@@ -21,7 +22,7 @@ export class ParkedSession {
   }
 
   /** Leaves a change in the log, if its client wants to know. */
-  notify(method: string, uri?: string): void {
+  notify({ method, uri }: Change): void {
     if (!wants(this.record, method, uri)) return;
     this.log.append(
       STANDALONE,

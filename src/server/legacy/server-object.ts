@@ -14,6 +14,8 @@ export interface ServerObjectOptions {
   readonly record: SessionRecord;
   readonly outbound: Outbound;
   readonly handlers: HandlerObserver;
+  /** The fleet's secret, as it is now. */
+  fleetKey(): string;
   create(session: ServerSession): AnyMcpServer | Promise<AnyMcpServer>;
   failed(error: unknown): void;
 }
@@ -80,6 +82,7 @@ export class ServerObject {
       era: 'legacy',
       id: record.id,
       state: record.state,
+      fleetKey: this.#options.fleetKey(),
       onEnd: (callback) => {
         if (this.#ended === undefined) this.#onEnd.push(callback);
         else this.#attempt(() => callback(this.#ended as EndReason));

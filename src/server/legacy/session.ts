@@ -14,6 +14,7 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from '../json-rpc.ts';
+import type { Change } from '../notifier.ts';
 import { type Call, Calls } from './calls.ts';
 import { ClientSetup, wants } from './client-setup.ts';
 import { EventLog } from './event-log.ts';
@@ -43,6 +44,8 @@ export interface SessionOptions {
   readonly streams: StreamRegistry;
   readonly observer: SessionObserver;
   readonly clock: () => number;
+  /** The fleet's secret, as it is now. */
+  readonly fleetKey: () => string;
   create(session: ServerSession): AnyMcpServer | Promise<AnyMcpServer>;
 }
 
@@ -177,7 +180,7 @@ export class Session implements ExchangeHost, Outbound {
   }
 
   /** Tells the client of a change, if it wants to know. */
-  notify(method: string, uri?: string): void {
+  notify({ method, uri }: Change): void {
     if (!wants(this.record, method, uri)) return;
     void this.send({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) }, undefined);
   }
@@ -264,6 +267,7 @@ export class Session implements ExchangeHost, Outbound {
       record: this.record,
       outbound: this,
       handlers: this.#calls,
+      fleetKey: this.#options.fleetKey,
       create: (session) => this.#options.create(session),
       failed: (error) => this.#options.observer.failed(this, error),
     });

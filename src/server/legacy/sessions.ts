@@ -6,6 +6,8 @@ import type { StreamRegistry } from '../event-stream.ts';
 import type { Release } from '../gate.ts';
 import type { JsonRpcRequest } from '../json-rpc.ts';
 import type { Log } from '../log.ts';
+import type { Change } from '../notifier.ts';
+import { RecentChanges } from '../recent-changes.ts';
 import type { Call } from './calls.ts';
 import { EventLog } from './event-log.ts';
 import { ParkedSession, ParkedSessions } from './parked-sessions.ts';
@@ -48,6 +50,8 @@ export interface SessionsOptions {
   readonly copies?: SessionCopies | undefined;
   readonly log: Log;
   readonly clock: () => number;
+  /** The fleet's secret, as it is now. */
+  readonly fleetKey: () => string;
 }
 
 interface Held {
@@ -61,6 +65,8 @@ interface Held {
 /** A session that leaves this pod: what goes, and what happens here when it has gone. */
 export interface Departing {
   readonly snapshot: SessionSnapshot;
+  /** The recent changes that it has heard of. */
+  readonly heard: readonly string[];
   /** Whether it holds a slot. */
   readonly active: boolean;
   /** It has gone. */
@@ -82,11 +88,13 @@ export class Sessions implements SessionObserver {
   /** Since when each session without calls is so; insertion order is that order, so the first is the longest idle. */
   readonly #idle = { listening: new Map<Session, number>(), quiet: new Map<Session, number>() };
   readonly #unfit = new WeakSet<Session>();
+  readonly #changes: RecentChanges;
   #opening = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#parked = new ParkedSessions(options.maxParked);
+    this.#changes = new RecentChanges(options.clock);
   }
 
   /** Sessions whose server object is being made for the first time. */
@@ -181,8 +189,9 @@ export class Sessions implements SessionObserver {
   }
 
   /** Takes in a session from elsewhere; one with a slot keeps it for a while for the client that comes after. */
-  arrive({ record, log }: SessionSnapshot, release: Release | undefined): void {
+  arrive({ record, log }: SessionSnapshot, release?: Release, heard: readonly string[] = []): void {
     const parked = new ParkedSession(record, new EventLog(this.#options.maxEventLog, log));
+    for (const change of this.#changes.arrived(record.id, heard)) parked.notify(change);
     this.#park(parked);
     if (release === undefined) return;
     const session = this.wake(record.id, release);
@@ -197,6 +206,7 @@ export class Sessions implements SessionObserver {
       const { record } = parked;
       return {
         snapshot: parked.snapshot(),
+        heard: this.#changes.ids,
         active: false,
         gone: () => this.#left(record),
         back: () => this.#park(parked),
@@ -210,6 +220,7 @@ export class Sessions implements SessionObserver {
     this.#forgetIdle(session);
     return {
       snapshot: session.snapshot(),
+      heard: this.#changes.ids,
       active: true,
       gone: () => {
         session.leave();
@@ -262,9 +273,14 @@ export class Sessions implements SessionObserver {
   }
 
   /** Tells clients of a change, and leaves it in the log of those who are parked. */
-  notify(method: string, uri?: string): void {
-    for (const { session } of this.#held.values()) session.notify(method, uri);
-    for (const parked of this.#parked) parked.notify(method, uri);
+  notify(change: Change): void {
+    this.#changes.add(change);
+    for (const { session } of this.#held.values()) this.#tell(session, change);
+    for (const parked of this.#parked) this.#tell(parked, change);
+  }
+
+  #tell(session: Session | ParkedSession, change: Change): void {
+    if (!this.#changes.knows(session.record.id, change)) session.notify(change);
   }
 
   /** Whether a slot could be made free. */
@@ -295,6 +311,7 @@ export class Sessions implements SessionObserver {
   /** Parks, lets doze and closes what has been idle for long enough. To be called every second or so. */
   settle(): void {
     const { parkAfter, sessionIdleTimeout, clock } = this.#options;
+    this.#changes.forgetOld();
     for (const session of this.#quietFor(sessionIdleTimeout)) session.end('expired');
     for (const parked of this.#parked.unusedSince(Date.now() - sessionIdleTimeout)) this.#endParked(parked, 'expired');
     if (!this.parkable) return;
@@ -343,7 +360,7 @@ export class Sessions implements SessionObserver {
   }
 
   #create(from: Pick<SessionOptions, 'record' | 'log' | 'onEnd'>): Session {
-    const { definition, maxEventLog, maxStreamBuffer, streams, clock, copies } = this.#options;
+    const { definition, maxEventLog, maxStreamBuffer, streams, clock, copies, fleetKey } = this.#options;
     const session = new Session({
       record: from.record,
       log: from.log,
@@ -353,6 +370,7 @@ export class Sessions implements SessionObserver {
       streams,
       observer: this,
       clock,
+      fleetKey,
       create: (context) => definition.create(context),
     });
     if (copies !== undefined) session.log.onAppend = () => this.noted(session);

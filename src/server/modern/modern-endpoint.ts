@@ -28,6 +28,8 @@ export interface ModernEndpointOptions {
   readonly maxStreamBuffer: number;
   readonly log: Log;
   readonly clock: () => number;
+  /** The fleet's secret, as it is now. */
+  readonly fleetKey: () => string;
 }
 
 /** The modern era on `/mcp` (MCP 2026-07-28): every request for itself, one slot per request in flight. */
@@ -111,6 +113,7 @@ export class ModernEndpoint {
           era: 'modern',
           id: undefined,
           state: {},
+          fleetKey: this.#options.fleetKey(),
           onEnd: (callback) => exchange?.onOver(() => this.#attempt(() => callback('closed'))),
         });
         if (exchange !== undefined) watchHandlers(product, exchange, { serializable: true });
