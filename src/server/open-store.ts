@@ -8,7 +8,8 @@ export interface OpenStoreOptions {
   /** Sets the sessions of this fleet apart from others in the same store. */
   readonly fleet: string;
   readonly owner: string;
-  readonly sessions: () => Sessions;
+  /** Nothing while the server is being put together. */
+  readonly sessions: () => Sessions | undefined;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -23,8 +24,8 @@ export async function openStore(options: OpenStoreOptions): Promise<SessionStore
     fleet,
     owner,
     idleTimeout: config.sessionIdleTimeout,
-    held: () => sessions().storable(),
-    superseded: (id) => sessions().supersede(id),
+    held: () => sessions()?.storable() ?? [],
+    superseded: (id) => sessions()?.supersede(id),
     log,
     signal,
   });

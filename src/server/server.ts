@@ -94,7 +94,9 @@ export async function startServer(
   const tag = membership?.tag ?? ownerTag(`${config.host}:${config.port}`, randomBytes(16).toString('hex'));
   const ownKey = randomBytes(32).toString('base64url');
   const fleetKey = () => membership?.secret() ?? ownKey;
-  const store = await openStore({ config, fleet: definition.name, owner: tag, sessions: () => sessions, log, signal });
+  // The store wants to know what to keep as soon as it is reached, which is before there can be any session.
+  let kept: Sessions | undefined;
+  const store = await openStore({ config, fleet: definition.name, owner: tag, sessions: () => kept, log, signal });
   const sessions: Sessions = new Sessions({
     ...config,
     maxParked: parkedLimit(config),
@@ -107,6 +109,7 @@ export async function startServer(
     clock,
     fleetKey,
   });
+  kept = sessions;
   const admission: Admission = new Admission({ gate, lifecycle, sessions, modernMean });
   const fence = store && new Fence({ sessions, store, clock, signal });
   const fleet =

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { kubectl, kubectlJson, type Outcome, run } from './command.ts';
 import { optionsFor } from './dial.ts';
 import { eventually } from './eventually.ts';
-import { send } from './mcp-wire.ts';
+import { type Answer, send } from './mcp-wire.ts';
 
 /** One pod of a fleet, as Kubernetes sees it. */
 export interface Pod {
@@ -19,6 +19,16 @@ export interface Pod {
     readonly containerStatuses: readonly { readonly restartCount: number }[];
   };
 }
+
+/** The part of a pod's `/connections` that the tests go by. */
+export interface Connections {
+  readonly active: number;
+  readonly max: number;
+  readonly overCap: number;
+  readonly sessions: { readonly active: number; readonly dozing: number; readonly parked: number };
+}
+
+const ADMIN_PORT = 9464;
 
 interface Service {
   readonly spec: { readonly clusterIP: string; readonly ports: readonly { readonly port: number }[] };
@@ -39,7 +49,11 @@ export class FleetUnderTest {
   }
 
   /** Makes the namespace, under Pod Security's strictest rules, and the manifests; nothing is applied yet. */
-  static async prepare(namespace: string, values: Readonly<Record<string, unknown>>): Promise<FleetUnderTest> {
+  static async prepare(
+    namespace: string,
+    values: Readonly<Record<string, unknown>>,
+    image = imageUnderTest(),
+  ): Promise<FleetUnderTest> {
     const fleet = new FleetUnderTest(namespace, await mkdtemp(path.join(tmpdir(), 'berth-manifests-')));
     await kubectl(
       ['apply', '-f', '-'],
@@ -55,12 +69,26 @@ export class FleetUnderTest {
         },
       }),
     );
-    await fleet.#synthesise(values);
+    await fleet.#synthesise(values, image);
     return fleet;
   }
 
-  async #synthesise(values: Readonly<Record<string, unknown>>): Promise<void> {
-    const [repository, tag] = imageUnderTest();
+  /** A fleet of the lab (test/fixtures/cluster-lab), applied and reachable. */
+  static async ofLab(
+    namespace: string,
+    sessions: 'parkable' | 'resident',
+    { server, ...values }: Readonly<Record<string, unknown>> & { readonly server: object },
+  ): Promise<FleetUnderTest> {
+    const source = `/server/${sessions}.js`;
+    const fleet = await FleetUnderTest.prepare(namespace, { ...values, server: { ...server, source } }, labImage());
+    await fleet.apply();
+    await fleet.rolledOut(90);
+    await fleet.reachable(30_000);
+    return fleet;
+  }
+
+  async #synthesise(values: Readonly<Record<string, unknown>>, image: string): Promise<void> {
+    const [repository, tag] = splitImage(image);
     const file = path.join(this.manifests, '..', `${path.basename(this.manifests)}.values.json`);
     await writeFile(
       file,
@@ -123,6 +151,35 @@ export class FleetUnderTest {
     });
   }
 
+  /** What each pod says of its connections, those on their way out included; a pod that does not answer is left out. */
+  async connections(): Promise<readonly Connections[]> {
+    const list = await this.get<{ readonly items: readonly Pod[] }>(
+      'pods',
+      '-l',
+      `app.kubernetes.io/instance=${this.name}`,
+    );
+    const answers = list.items.map(({ status: { podIP } }) =>
+      podIP === undefined ? undefined : this.connectionsOf(podIP).catch(() => undefined),
+    );
+    return (await Promise.all(answers)).filter((answer) => answer !== undefined);
+  }
+
+  /** What one pod says of its connections. */
+  async connectionsOf(podIP: string): Promise<Connections> {
+    return JSON.parse((await this.#askAdmin(podIP, '/connections')).body) as Connections;
+  }
+
+  /** What one pod has for Prometheus. */
+  async metricsOf(podIP: string): Promise<string> {
+    return (await this.#askAdmin(podIP, '/metrics')).body;
+  }
+
+  async #askAdmin(podIP: string, where: string): Promise<Answer> {
+    const url = await this.url(where);
+    url.port = String(ADMIN_PORT);
+    return await send(optionsFor({ address: podIP, keepAlive: false }), 'GET', url);
+  }
+
   /** The Service's own address. Its name is known inside the cluster only, so clients are led there (dial.ts). */
   async address(): Promise<string> {
     if (this.#address === '') await this.#readService();
@@ -173,10 +230,21 @@ export class FleetUnderTest {
   }
 }
 
-function imageUnderTest(): readonly [repository: string, tag: string] {
-  const image = process.env['BERTH_IMAGE'];
-  if (image === undefined)
-    throw new Error('BERTH_IMAGE must name the image under test: run these with npm run test:cluster');
+function imageUnderTest(): string {
+  return imageOf('BERTH_IMAGE', 'the image under test');
+}
+
+function labImage(): string {
+  return imageOf('BERTH_LAB_IMAGE', 'the image of test/fixtures/cluster-lab');
+}
+
+function imageOf(variable: string, what: string): string {
+  const image = process.env[variable];
+  if (image === undefined) throw new Error(`${variable} must name ${what}: run these with npm run test:cluster`);
+  return image;
+}
+
+function splitImage(image: string): readonly [repository: string, tag: string] {
   const colon = image.lastIndexOf(':');
   if (colon <= image.lastIndexOf('/')) return [image, 'latest'];
   return [image.slice(0, colon), image.slice(colon + 1)];

@@ -12,7 +12,7 @@ const FLAGS = '--port 0 --admin-port 0 --drain-delay 0s --drain-window 0s --long
 const START_LIMIT_MS = 15_000;
 const STOP_LIMIT_MS = 5_000;
 
-const STARTED = /"port":(?<port>\d+),.*"msg":"Started server"/;
+const STARTED = /"port":(?<port>\d+),"adminPort":(?<adminPort>\d+),.*"msg":"Started server"/;
 
 /** A running server, and the way to end it. */
 export interface FixtureServer {
@@ -20,9 +20,16 @@ export interface FixtureServer {
   close(): Promise<void>;
 }
 
+/** One `berth serve`, with its admin listener. */
+export interface FixtureProcess extends FixtureServer {
+  readonly port: number;
+  readonly admin: string;
+}
+
 /** Runs `berth serve` with the fixture server as a process of its own, and resolves once it says where it listens. */
-export async function serveFixture(): Promise<FixtureServer> {
-  const child = spawn(process.execPath, [command, 'serve', fixture, ...FLAGS], { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function serveFixture(flags: readonly string[] = []): Promise<FixtureProcess> {
+  const args = [command, 'serve', fixture, ...FLAGS, ...flags];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'exit');
   const close = async () => {
     child.kill('SIGTERM');
@@ -30,7 +37,7 @@ export async function serveFixture(): Promise<FixtureServer> {
     await ended;
     clearTimeout(timer);
   };
-  const url = await new Promise<string>((resolve, reject) => {
+  const ports = await new Promise<Readonly<Record<string, string>>>((resolve, reject) => {
     const lines: string[] = [];
     const fail = (why: string) => reject(new Error(`berth serve ${why}. It said:\n${lines.join('\n')}`));
     const timer = setTimeout(() => fail(`gave no address within ${START_LIMIT_MS} ms`), START_LIMIT_MS);
@@ -38,15 +45,16 @@ export async function serveFixture(): Promise<FixtureServer> {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (text) => {
         lines.push(text);
-        const port = STARTED.exec(text)?.groups?.['port'];
-        if (port === undefined) return;
+        const found = STARTED.exec(text)?.groups;
+        if (found === undefined) return;
         clearTimeout(timer);
-        resolve(`http://127.0.0.1:${port}/mcp`);
+        resolve(found);
       });
     }
   }).catch(async (error: unknown) => {
     if (child.exitCode === null) await close();
     throw error;
   });
-  return { url, close };
+  const port = Number(ports['port']);
+  return { url: `http://127.0.0.1:${port}/mcp`, port, admin: `http://127.0.0.1:${ports['adminPort']}`, close };
 }

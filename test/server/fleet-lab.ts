@@ -6,7 +6,14 @@ import { eventually, type Lab, type LabOptions, type Settings, startLab } from '
 export type Member = Lab;
 
 /** Starts a fleet of lab servers in this process, each with a port of its own; they end with the test. */
-export async function startFleet(size: number, settings: Settings = {}, sessions: LabOptions['sessions'] = 'parkable') {
+export async function startFleet(
+  size: number,
+  settings: Settings = {},
+  sessions: LabOptions['sessions'] = 'parkable',
+  /** What each member serves, in order, instead of the lab. */
+  sources: Iterable<unknown> = [],
+) {
+  const exported = sources[Symbol.iterator]();
   const key = randomBytes(32);
   const seats: { port?: number; tell?: (addresses: readonly string[]) => void }[] = [];
   const tellAll = () => {
@@ -30,7 +37,10 @@ export async function startFleet(size: number, settings: Settings = {}, sessions
         tellAll();
       },
     };
-    const member = await startLab({ ...settings, ...more }, undefined, { sessions, place: { seat: place } });
+    const member = await startLab({ ...settings, ...more }, exported.next().value, {
+      sessions,
+      place: { seat: place },
+    });
     members.push(member);
     return member;
   };

@@ -47,6 +47,16 @@ test.for<[string, string, object, string]>([
   expect(load(project(packageJson, file, text))).toEqual({ name: 'own', version: '2', modern: true });
 });
 
+test('a module whose project has the SDK of the legacy era alone serves that era', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-project-'));
+  mkdirSync(join(folder, 'node_modules', '@modelcontextprotocol'), { recursive: true });
+  const sdk = '@modelcontextprotocol/sdk';
+  symlinkSync(join(modules, sdk), join(folder, 'node_modules', sdk));
+  const file = join(folder, 'server.mjs');
+  writeFileSync(file, ESM.replace('@modelcontextprotocol/server', `${sdk}/server/mcp.js`));
+  expect(load(file)).toEqual({ name: 'own', version: '2', modern: false });
+});
+
 test('an ES module in a CommonJS package is an error that says what to do', () => {
   const { error } = load(project({ type: 'commonjs' }, 'server.js', ESM)) as { error: string };
   expect(error).toMatch(/could not be loaded: Cannot use import.*"type": "module".*\.mjs/);

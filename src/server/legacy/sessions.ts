@@ -10,9 +10,11 @@ import type { Change } from '../notifier.ts';
 import { RecentChanges } from '../recent-changes.ts';
 import type { Call } from './calls.ts';
 import { EventLog } from './event-log.ts';
+import { IdleOrder } from './idle-order.ts';
 import { ParkedSession, ParkedSessions } from './parked-sessions.ts';
 import type { OnEnd } from './server-object.ts';
 import { Session, type SessionObserver, type SessionOptions, tellOfEnd } from './session.ts';
+import { stateProblem } from './session-state.ts';
 import type { Activity } from './session-use.ts';
 
 /** Why a session is not here any more: its end, or a move. */
@@ -75,8 +77,6 @@ export interface Departing {
   back(): void;
 }
 
-/** Characters of `session.state` as JSON. */
-const MAX_STATE = 16 * 1024;
 /** A client that lost its stream comes back within 3 s (session.ts), and may have to try again. */
 const RESERVED_MS = 10_000;
 
@@ -85,8 +85,7 @@ export class Sessions implements SessionObserver {
   readonly #options: SessionsOptions;
   readonly #held = new Map<string, Held>();
   readonly #parked: ParkedSessions;
-  /** Since when each session without calls is so; insertion order is that order, so the first is the longest idle. */
-  readonly #idle = { listening: new Map<Session, number>(), quiet: new Map<Session, number>() };
+  readonly #idle: IdleOrder;
   readonly #unfit = new WeakSet<Session>();
   readonly #changes: RecentChanges;
   #opening = 0;
@@ -94,6 +93,7 @@ export class Sessions implements SessionObserver {
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#parked = new ParkedSessions(options.maxParked);
+    this.#idle = new IdleOrder(options.clock);
     this.#changes = new RecentChanges(options.clock);
   }
 
@@ -191,8 +191,8 @@ export class Sessions implements SessionObserver {
   /** Takes in a session from elsewhere; one with a slot keeps it for a while for the client that comes after. */
   arrive({ record, log }: SessionSnapshot, release?: Release, heard: readonly string[] = []): void {
     const parked = new ParkedSession(record, new EventLog(this.#options.maxEventLog, log));
-    for (const change of this.#changes.arrived(record.id, heard)) parked.notify(change);
     this.#park(parked);
+    this.#catchUp(parked, heard);
     if (release === undefined) return;
     const session = this.wake(record.id, release);
     const held = session && this.#held.get(record.id);
@@ -201,15 +201,19 @@ export class Sessions implements SessionObserver {
 
   /** Takes a session out, to be served elsewhere; `undefined` when it is not here or must stay for now. */
   depart(id: string): Departing | undefined {
+    const heard = this.#changes.ids;
     const parked = this.#parked.take(id);
     if (parked !== undefined) {
       const { record } = parked;
       return {
         snapshot: parked.snapshot(),
-        heard: this.#changes.ids,
+        heard,
         active: false,
         gone: () => this.#left(record),
-        back: () => this.#park(parked),
+        back: () => {
+          this.#park(parked);
+          this.#catchUp(parked, heard);
+        },
       };
     }
     const held = this.#held.get(id);
@@ -217,10 +221,10 @@ export class Sessions implements SessionObserver {
     const { session } = held;
     session.rest();
     this.#held.delete(id);
-    this.#forgetIdle(session);
+    this.#idle.delete(session);
     return {
       snapshot: session.snapshot(),
-      heard: this.#changes.ids,
+      heard,
       active: true,
       gone: () => {
         session.leave();
@@ -230,6 +234,7 @@ export class Sessions implements SessionObserver {
       back: () => {
         this.#held.set(id, held);
         this.changed(session, session.use.activity);
+        this.#catchUp(session, heard);
       },
     };
   }
@@ -241,7 +246,7 @@ export class Sessions implements SessionObserver {
     if (record === undefined) return;
     if (held !== undefined) {
       this.#held.delete(id);
-      this.#forgetIdle(held.session);
+      this.#idle.delete(held.session);
       held.session.supersede();
       held.release();
     }
@@ -279,6 +284,11 @@ export class Sessions implements SessionObserver {
     for (const parked of this.#parked) this.#tell(parked, change);
   }
 
+  /** Tells a session of the changes that were published while it was on its way. */
+  #catchUp(session: Session | ParkedSession, heard: readonly string[]): void {
+    for (const change of this.#changes.arrived(session.record.id, heard)) session.notify(change);
+  }
+
   #tell(session: Session | ParkedSession, change: Change): void {
     if (!this.#changes.knows(session.record.id, change)) session.notify(change);
   }
@@ -310,22 +320,20 @@ export class Sessions implements SessionObserver {
 
   /** Parks, lets doze and closes what has been idle for long enough. To be called every second or so. */
   settle(): void {
-    const { parkAfter, sessionIdleTimeout, clock } = this.#options;
+    const { parkAfter, sessionIdleTimeout } = this.#options;
     this.#changes.forgetOld();
     for (const session of this.#quietFor(sessionIdleTimeout)) session.end('expired');
     for (const parked of this.#parked.unusedSince(Date.now() - sessionIdleTimeout)) this.#endParked(parked, 'expired');
     if (!this.parkable) return;
-    for (const session of this.#quietFor(parkAfter)) if (this.#fitToRest(session)) this.#parkHeld(session);
-    for (const [session, since] of this.#idle.listening) {
-      if (since > clock() - parkAfter) break;
-      if (this.#fitToRest(session)) session.rest();
-    }
+    for (const session of this.#idle.for('quiet', parkAfter)) if (this.#fitToRest(session)) this.#parkHeld(session);
+    for (const session of this.#idle.for('listening', parkAfter)) if (this.#fitToRest(session)) session.rest();
   }
 
   changed(session: Session, activity: Activity): void {
-    this.#forgetIdle(session);
     session.record.lastUsed = Date.now();
-    if (activity !== 'busy') this.#idle[activity].set(session, this.#options.clock());
+    // One that is on its way to another pod is neither parked nor closed here.
+    if (this.#held.get(session.record.id)?.session !== session) return;
+    this.#idle.set(session, activity);
     this.noted(session);
   }
 
@@ -346,7 +354,7 @@ export class Sessions implements SessionObserver {
 
   ended(session: Session, reason: EndReason): void {
     const { id } = session.record;
-    this.#forgetIdle(session);
+    this.#idle.delete(session);
     const held = this.#held.get(id);
     // What is still being made is still being paid for.
     if (held?.opening === false) held.release();
@@ -387,7 +395,7 @@ export class Sessions implements SessionObserver {
     const held = this.#held.get(session.record.id);
     if (held === undefined) return;
     this.#held.delete(session.record.id);
-    this.#forgetIdle(session);
+    this.#idle.delete(session);
     this.#park(new ParkedSession(session.record, session.log, session.leave()));
     held.release();
   }
@@ -421,34 +429,27 @@ export class Sessions implements SessionObserver {
 
   #longestRestable(): Session | undefined {
     if (!this.parkable) return undefined;
-    for (const session of this.#idle.quiet.keys()) if (this.#fitToRest(session)) return session;
+    const now = this.#options.clock();
+    for (const session of this.#idle.for('quiet')) {
+      const reserved = (this.#held.get(session.record.id)?.reservedUntil ?? 0) > now;
+      if (!reserved && this.#fitToRest(session)) return session;
+    }
     return undefined;
   }
 
   /** The sessions that nobody has used for so many milliseconds, the longest idle first. */
   *#quietFor(milliseconds: number): Generator<Session, undefined> {
-    const latest = this.#options.clock() - milliseconds;
-    for (const [session, since] of this.#idle.quiet) {
-      if (since > latest) return;
-      if (!session.use.pinned) yield session;
-    }
+    for (const session of this.#idle.for('quiet', milliseconds)) if (!session.use.pinned) yield session;
   }
 
   /** Whether its server object may go now, and another one could be made from what is left. */
   #fitToRest(session: Session): boolean {
     if (!this.parkable || !session.restable || this.#unfit.has(session)) return false;
-    const held = this.#held.get(session.record.id);
-    if (held !== undefined && held.reservedUntil > this.#options.clock()) return false;
     const problem = session.dozing ? undefined : stateProblem(session.record);
     if (problem === undefined) return true;
     this.#unfit.add(session);
     this.#options.log.error({ session: session.record.id, problem }, 'Session can not be parked');
     return false;
-  }
-
-  #forgetIdle(session: Session): void {
-    this.#idle.quiet.delete(session);
-    this.#idle.listening.delete(session);
   }
 
   #close({ id, openedAt }: SessionRecord, reason: ClosedReason): void {
@@ -460,17 +461,4 @@ export class Sessions implements SessionObserver {
   #failed(session: string, error: unknown): void {
     this.#options.log.error({ session, err: error }, 'Server object failed');
   }
-}
-
-/** Why `session.state` could not be moved. */
-function stateProblem({ state }: SessionRecord): string | undefined {
-  let text: string;
-  try {
-    text = JSON.stringify(state);
-  } catch (error) {
-    return `session.state can not be written as JSON: ${error instanceof Error ? error.message : error}`;
-  }
-  return text.length <= MAX_STATE
-    ? undefined
-    : `session.state has ${text.length} characters of JSON. ${MAX_STATE} are allowed.`;
 }
