@@ -1,7 +1,7 @@
 import { startServer } from '../server/server.ts';
 import { loadSource } from '../sources/load-source.ts';
 import { firstSignal } from './first-signal.ts';
-import type { RunOptions } from './run.ts';
+import type { RunOptions } from './run-options.ts';
 
 /** Serves in this process. */
 export async function runServer({ config, log, source: path, place, started, stopping }: RunOptions): Promise<0 | 1> {

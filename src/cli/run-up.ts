@@ -9,7 +9,8 @@ import { createLog } from '../server/log.ts';
 import { loadValues } from '../values/load.ts';
 import type { ValueSources } from '../values/overrides.ts';
 import { type KubernetesDocument, readDeployment } from './read-deployment.ts';
-import { run, type Serving } from './run.ts';
+import { run } from './run.ts';
+import type { Serving } from './run-options.ts';
 
 export interface UpArguments {
   /** A module on this machine, in place of the image's. */

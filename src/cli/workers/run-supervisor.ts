@@ -3,7 +3,7 @@ import { listenForAdmin } from '../../server/admin.ts';
 import { assertFree, closeGently } from '../../server/listener.ts';
 import { createProbes } from '../../server/probes.ts';
 import { firstSignal } from '../first-signal.ts';
-import type { RunOptions } from '../run.ts';
+import type { RunOptions } from '../run-options.ts';
 import { Crew } from './crew.ts';
 import { CrewReports } from './crew-reports.ts';
 import { sum } from './sum.ts';

@@ -1,0 +1,24 @@
+import type { ServeConfig } from '../config/serve-config.ts';
+import type { Log } from '../server/log.ts';
+import type { Connections } from '../server/metrics.ts';
+import type { Place } from '../server/place.ts';
+
+export interface RunOptions {
+  readonly config: ServeConfig;
+  readonly log: Log;
+  /** The path of a module; the bundled example if there is none. */
+  readonly source: string | undefined;
+  readonly place?: Place;
+  started?(serving: Serving): void;
+  stopping?(): void;
+}
+
+/** What is served, by one process or by several. */
+export interface Serving {
+  /** Of the server definition. */
+  readonly name: string;
+  readonly port: number;
+  readonly adminPort: number | undefined;
+  /** Counted over all workers; `undefined` when none of them answered. */
+  connections(): Promise<Connections | undefined>;
+}
