@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { afterReading } from './after-reading.ts';
 
 /** Why a handshake ended early. Stable strings: they are counted and logged. */
 export type HandshakeReason =
@@ -77,10 +78,10 @@ export function readLine(socket: Socket): Promise<string> {
 /** Waits for what a handshake does, but not for longer than its time limit. */
 export async function withinLimit<T>(limitMs: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new HandshakeFault('timeout', `not done within ${limitMs} ms`)), limitMs);
+  const stop = afterReading(limitMs, () => reject(new HandshakeFault('timeout', `not done within ${limitMs} ms`)));
   try {
     return await Promise.race([work, late]);
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }

@@ -24,8 +24,7 @@ const hello = z.object({
   startedAt: z.number(),
   template: z.string(),
   phase: z.enum(['starting', 'serving', 'leaving', 'closing']),
-  room: z.number(),
-  tags: z.array(z.string()),
+  tags: z.record(z.string(), z.number()),
   peers: z.array(z.string()),
   secret: z.object({ value: z.string(), madeAt: z.number() }),
 }) satisfies z.ZodType<Hello>;

@@ -11,10 +11,8 @@ export interface Hello {
   /** Names the generation of the pod: the hash of its Deployment's template; empty outside of Kubernetes. */
   readonly template: string;
   readonly phase: Phase;
-  /** Free slots at this moment. */
-  readonly room: number;
-  /** Owner tags that it has seen lately, its own included: ids with other tags belong to nobody. */
-  readonly tags: readonly string[];
+  /** Owner tags that it has seen lately, its own included, and how many milliseconds ago: other tags are nobody's. */
+  readonly tags: Readonly<Record<string, number>>;
   /** Addresses of the peers that it knows. */
   readonly peers: readonly string[];
   /** The fleet's key for sealing `requestState`, and when it was made: the oldest one wins. */

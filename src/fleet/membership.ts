@@ -9,6 +9,7 @@ import { PeerAgent } from './peer-agent.ts';
 import { listenForPeers } from './peer-server.ts';
 import type { PeerSource } from './peer-source.ts';
 import { Peers } from './peers.ts';
+import type { Phase } from './phase.ts';
 import { SeenTags } from './seen-tags.ts';
 import { ownerTag } from './session-id.ts';
 
@@ -25,7 +26,7 @@ export interface MembershipOptions {
   /** The hash of the pod's template. */
   readonly template: string;
   /** What changes while it runs. */
-  readonly state: () => Pick<Hello, 'phase' | 'room'>;
+  readonly phase: () => Phase;
   readonly sessionIdleTimeout: number;
   readonly refused: (reason: string, details: object) => void;
   readonly log: { info(details: object, message: string): void };
@@ -52,7 +53,7 @@ export interface Membership {
 
 /** Opens the peer port; peers are greeted by `peers.join()`. */
 export async function openMembership(options: MembershipOptions): Promise<Membership> {
-  const { source, identity, sharedKey, state, template, clock, signal } = options;
+  const { source, identity, sharedKey, phase, template, clock, signal } = options;
   const nonce = randomBytes(16).toString('base64url');
   const startedAt = Date.now();
   const tags = new SeenTags(options.sessionIdleTimeout, clock);
@@ -68,8 +69,8 @@ export async function openMembership(options: MembershipOptions): Promise<Member
     nonce,
     startedAt,
     template,
-    ...state(),
-    tags: [...tags.newest, tag],
+    phase: phase(),
+    tags: { ...tags.newest, [tag]: 0 },
     peers: peers.reachable.map((peer) => peer.address),
     secret,
   });
@@ -105,7 +106,7 @@ export async function openMembership(options: MembershipOptions): Promise<Member
     hello,
     peers,
     tags,
-    moves: new Moves(),
+    moves: new Moves(() => address),
     secret: () => secret.value,
     serve(handler) {
       handle = handler;
@@ -127,7 +128,7 @@ function secretOf(key: Uint8Array): Hello['secret'] {
 /** Of this machine's addresses the one that its peers know it by, or the first that others can reach. */
 async function findOwnHost(source: PeerSource): Promise<string> {
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const listed = (await source.read()).map((address) => splitAddress(address)?.host);
+  const listed = (await source.read().catch(() => [])).map((address) => splitAddress(address)?.host);
   const known = own.find(({ address }) => listed.includes(address));
   return (known ?? own.find(({ internal }) => !internal))?.address ?? '127.0.0.1';
 }

@@ -1,11 +1,10 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-
 import { joinAddress, splitAddress } from './peer-address.ts';
 
 /** Where the addresses of a fleet's pods come from. */
 export interface PeerSource {
-  /** The addresses (`host:port`) that are known now; our own may be among them. */
+  /** The addresses (`host:port`) that are known now, our own among them; rejects when that can not be told now. */
   read(): Promise<readonly string[]>;
   /** Whether an address that has not turned up in `read` yet is of the fleet all the same. */
   confirms(address: string): Promise<boolean>;
@@ -19,41 +18,29 @@ export interface PeerSource {
 const ASK_AGAIN_MS = 500;
 
 /**
- * The pods behind a headless Service. A list that DNS serves may be half a minute old, so an address that is not in it is
- * asked for by its own name, `198-18-0-5.<service>`, which nobody has asked for before.
+ * Pods by name or address, with a port of their own or the usual one. A name stands for all that DNS says: behind a
+ * headless Service that is every pod. Such a list may be half a minute old, so an address that is not in it is asked for
+ * by its own name, `198-18-0-5.<service>`, which nobody has asked for before.
  */
-export function dnsSource(name: string, port: number): PeerSource {
+export function namedSource(entries: readonly string[], port: number): PeerSource {
+  const targets = entries.map((entry) => splitAddress(entry) ?? { host: entry.replaceAll(/[[\]]/g, ''), port });
+  const names = targets.filter(({ host }) => isIP(host) === 0);
   const asked = new Map<string, number>();
-  const addresses = async (of: string) => {
-    const found = await lookup(of, { all: true }).catch(() => []);
-    return found.map(({ address }) => joinAddress(address, port));
-  };
+  const read = async () => (await Promise.all(targets.map(addressesOf))).flat();
   return {
     changing: true,
-    read: () => addresses(name),
+    read,
     async confirms(address) {
       const { host } = splitAddress(address) ?? { host: '' };
-      if (isIP(host) === 0) return false;
       const last = asked.get(address) ?? Number.NEGATIVE_INFINITY;
-      if (performance.now() - last < ASK_AGAIN_MS) return false;
+      if (isIP(host) === 0 || performance.now() - last < ASK_AGAIN_MS) return false;
       if (asked.size > 1_000) asked.clear();
       asked.set(address, performance.now());
-      const own = await addresses(`${host.replaceAll(/[.:]/g, '-')}.${name}`);
-      return own.includes(address) || (await addresses(name)).includes(address);
+      const label = host.replaceAll(/[.:]/g, '-');
+      const own = names.map((name) => addressesOf({ ...name, host: `${label}.${name.host}` }));
+      const found = await Promise.allSettled([...own, read()]);
+      return found.some((result) => result.status === 'fulfilled' && result.value.includes(address));
     },
-    onChange() {},
-  };
-}
-
-/** A list of pods that stays as it is. */
-export function listSource(entries: readonly string[], port: number): PeerSource {
-  const addresses = entries.map((entry) =>
-    splitAddress(entry) === undefined ? joinAddress(entry.replaceAll(/[[\]]/g, ''), port) : entry,
-  );
-  return {
-    changing: true,
-    read: async () => addresses,
-    confirms: async (address) => addresses.includes(address),
     onChange() {},
   };
 }
@@ -75,8 +62,8 @@ export function workerSource(onPeers: (callback: (addresses: readonly string[]) 
   };
 }
 
-/** Whether `--peers` names one DNS name rather than addresses. */
-export function isDnsName(peers: readonly string[]): boolean {
-  const [only = ''] = peers;
-  return peers.length === 1 && splitAddress(only) === undefined && isIP(only.replaceAll(/[[\]]/g, '')) === 0;
+/** Rejects when DNS has no answer, also when it knows no such name: while this pod runs, its Service has an endpoint. */
+async function addressesOf({ host, port }: { readonly host: string; readonly port: number }): Promise<string[]> {
+  if (isIP(host) !== 0) return [joinAddress(host, port)];
+  return (await lookup(host, { all: true })).map(({ address }) => joinAddress(address, port));
 }

@@ -1,5 +1,6 @@
 import { type Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { afterReading } from './after-reading.ts';
 import type { Hello } from './hello.ts';
 import { splitAddress } from './peer-address.ts';
 import { PeerError } from './peer-agent.ts';
@@ -88,6 +89,11 @@ export class Peer {
     return this.#suspendedUntil > this.#options.clock();
   }
 
+  /** Whether it said that it serves or leaves: one that starts will say more soon. */
+  get settled(): boolean {
+    return this.#hello !== undefined && this.#hello.phase !== 'starting';
+  }
+
   /** Whether it may be asked for anything. */
   get reachable(): boolean {
     return this.#hello !== undefined && !this.suspended;
@@ -127,7 +133,14 @@ export class Peer {
   async send(outgoing: PeerRequest): Promise<IncomingMessage> {
     const stale = this.#hello !== undefined && this.#options.clock() - this.#heardAt > STALE_MS;
     if (stale && !(await this.#lives())) throw new PeerFailure(this.address, 'unsent', 'it does not say that it lives');
-    return await this.#send(outgoing);
+    try {
+      return await this.#send(outgoing);
+    } catch (error) {
+      // One connection that did not come about says little; it takes two to suspend a peer.
+      const again = error instanceof PeerFailure && error.kind === 'unsent' && !this.suspended;
+      if (!again || outgoing.signal?.aborted === true) throw error;
+      return await this.#send(outgoing);
+    }
   }
 
   #send({ method, path, headers, body, signal }: PeerRequest): Promise<IncomingMessage> {
@@ -227,13 +240,17 @@ export class Peer {
         host: this.#host,
         port: this.#port,
         path: '/berth/alive',
-        signal: AbortSignal.timeout(milliseconds),
       });
+      const stop = afterReading(milliseconds, () => outgoing.destroy());
+      const done = (lives: boolean) => {
+        stop();
+        resolve(lives);
+      };
       outgoing.once('response', (answer) => {
         answer.resume();
-        resolve(true);
+        done(true);
       });
-      outgoing.once('error', () => resolve(false));
+      outgoing.once('error', () => done(false));
       outgoing.end();
     });
   }

@@ -1,7 +1,9 @@
 import type { Agent } from 'node:http';
+import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hello } from './hello.ts';
 import { Peer } from './peer.ts';
+import { splitAddress } from './peer-address.ts';
 import type { PeerSource } from './peer-source.ts';
 import type { SeenTags } from './seen-tags.ts';
 
@@ -25,7 +27,7 @@ const REFRESH_MS = 2_000;
 const GREETING_LIMIT_MS = 10_000;
 const GREETING_PAUSE_MS = 200;
 /** An announcement is a courtesy: who misses it finds out by asking. */
-const ANNOUNCE_LIMIT_MS = 1_000;
+const ANNOUNCE_LIMIT_MS = 500;
 
 /** The other pods of the fleet. */
 export class Peers {
@@ -81,15 +83,18 @@ export class Peers {
   async join(): Promise<void> {
     const { clock, hello } = this.#options;
     const deadline = clock() + GREETING_LIMIT_MS;
+    const hopeless = clock() + GREETING_LIMIT_MS / 2;
     let lonely = clock() + GREETING_LIMIT_MS / 4;
     for (;;) {
       await this.refresh();
       const others = [...this.#listed].filter((address) => address !== hello().address);
       const strangers = others.filter((address) => !this.#known(address));
+      // If nobody answers in time, it is as likely that this pod is slow: it would know of no session.
+      const ignorant = others.length > 0 && this.reachable.length === 0 && clock() < hopeless;
       // A name that does not even list this pod may be too new, or too old, to list the others.
       const alone = others.length === 0 && !this.#listed.has(hello().address) && this.changing;
       if (!alone) lonely = 0;
-      if (strangers.length === 0 && clock() >= lonely) return;
+      if (strangers.length === 0 && !ignorant && clock() >= lonely) return;
       if (clock() >= deadline || this.#options.signal.aborted) return;
       await sleep(GREETING_PAUSE_MS);
     }
@@ -108,7 +113,7 @@ export class Peers {
     const peer = this.#add(hello.address);
     const known = peer.hello?.nonce === hello.nonce;
     peer.greeted(hello);
-    this.#options.tags.add([...hello.tags, ...(peer.tag === undefined ? [] : [peer.tag])]);
+    for (const [tag, ago] of Object.entries(hello.tags)) this.#options.tags.add(tag, ago);
     if (!known) this.#options.log.info({ address: hello.address, template: hello.template }, 'Met peer');
     this.#options.greeted(hello);
   }
@@ -132,17 +137,18 @@ export class Peers {
   async refresh(): Promise<void> {
     const { source, hello, tags } = this.#options;
     const listed = await source.read().catch(() => [...this.#listed]);
-    this.#listed = new Set(listed);
-    tags.add(hello().tags);
+    // The other family's address of a pod leads to the same pod, which is known by the one of ours.
+    this.#listed = new Set(listed.filter((address) => familyOf(address) === familyOf(hello().address)));
+    for (const { tag } of this.reachable) if (tag !== undefined) tags.add(tag);
     const mentioned = [...this.#peers.values()].flatMap((peer) => peer.hello?.peers ?? []);
-    const candidates = new Set([...listed, ...mentioned.filter((address) => !this.#gone.has(address))]);
+    const candidates = new Set([...this.#listed, ...mentioned.filter((address) => !this.#gone.has(address))]);
     candidates.delete(hello().address);
     await Promise.all([
       ...[...candidates]
         .filter((address) => !this.#peers.has(address) && !this.#gone.has(address))
         .map((address) => this.#greet(this.#add(address))),
       ...[...this.#peers.values()]
-        .filter((peer) => !peer.reachable || !this.#listed.has(peer.address))
+        .filter((peer) => !peer.reachable || !peer.settled || !this.#listed.has(peer.address))
         .map((peer) => this.#greet(peer)),
       ...[...this.#gone.keys()]
         .filter((address) => this.#listed.has(address))
@@ -188,3 +194,5 @@ export class Peers {
     if (peer.hello !== undefined) this.#options.log.info({ address: peer.address }, 'Lost peer');
   }
 }
+
+const familyOf = (address: string) => isIP(splitAddress(address)?.host ?? '');

@@ -5,6 +5,7 @@ const TOLD_TAGS = 500;
 
 /** The owner tags of pods that were there lately: a session id with another tag was made by nobody. */
 export class SeenTags {
+  /** When each was seen last, by `clock`. */
   readonly #seen = new Map<string, number>();
   readonly #lasting: number;
   readonly #clock: () => number;
@@ -15,24 +16,28 @@ export class SeenTags {
     this.#clock = clock;
   }
 
-  add(tags: Iterable<string>): void {
-    for (const tag of tags) {
-      this.#seen.delete(tag);
-      this.#seen.set(tag, this.#clock());
-    }
-    for (const [tag, at] of this.#seen) {
-      if (this.#seen.size <= MOST_TAGS && at > this.#clock() - this.#lasting) break;
-      this.#seen.delete(tag);
-    }
+  /** Takes note of a tag that was seen so many milliseconds ago. */
+  add(tag: string, ago = 0): void {
+    const at = this.#clock() - Math.max(0, ago);
+    if (at <= (this.#seen.get(tag) ?? Number.NEGATIVE_INFINITY)) return;
+    this.#seen.set(tag, at);
+    if (this.#seen.size > MOST_TAGS) this.#forget();
   }
 
   has(tag: string): boolean {
-    const at = this.#seen.get(tag);
-    return at !== undefined && at > this.#clock() - this.#lasting;
+    return (this.#seen.get(tag) ?? Number.NEGATIVE_INFINITY) > this.#clock() - this.#lasting;
   }
 
-  /** The newest ones. */
-  get newest(): string[] {
-    return [...this.#seen.keys()].slice(-TOLD_TAGS);
+  /** The newest ones, and how many milliseconds ago each was seen. */
+  get newest(): Record<string, number> {
+    const now = this.#clock();
+    const all = [...this.#seen].filter(([tag]) => this.has(tag)).sort(([, a], [, b]) => b - a);
+    return Object.fromEntries(all.slice(0, TOLD_TAGS).map(([tag, at]) => [tag, Math.round(now - at)]));
+  }
+
+  /** The old ones go first. */
+  #forget(): void {
+    const all = [...this.#seen].sort(([, a], [, b]) => a - b);
+    for (const [tag] of all.slice(0, MOST_TAGS / 2)) this.#seen.delete(tag);
   }
 }

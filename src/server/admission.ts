@@ -12,7 +12,7 @@ export interface AdmissionOptions {
   readonly gate: Gate;
   readonly lifecycle: Lifecycle;
   /** Sessions that may be parked or closed to make room. */
-  readonly sessions: { readonly canMakeRoom: boolean; parkOne(): boolean; evict(): boolean };
+  readonly sessions: { readonly canMakeRoom: boolean; parkOne(returning?: string): boolean; evict(): boolean };
   readonly modernMean: MovingMean;
 }
 
@@ -38,17 +38,17 @@ export class Admission {
   }
 
   /** Takes a slot for a session that is in already; it may come back until the very end. */
-  admitReturning(): Admitted {
+  admitReturning(returning?: string): Admitted {
     const { gate, sessions } = this.#options;
-    const release = gate.tryEnter() ?? (sessions.parkOne() ? gate.tryEnter() : undefined);
+    const release = gate.tryEnter() ?? (sessions.parkOne(returning) ? gate.tryEnter() : undefined);
     return release === undefined ? { refused: 'capacity' } : { release };
   }
 
   /** The last attempt, when no other pod has room: a slot that has come free since, or that of an idle session. */
-  admitAfterAll(returning = false): Admitted {
-    const now = returning ? this.admitReturning() : this.admit();
+  admitAfterAll(returning?: string): Admitted {
+    const now = returning === undefined ? this.admit() : this.admitReturning(returning);
     if ('release' in now || now.refused !== 'capacity' || !this.#options.sessions.evict()) return now;
-    return this.admitReturning();
+    return this.admitReturning(returning);
   }
 
   /** The same for a modern request, which may also wait in line for a short while. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export type Body = { readonly text: string } | { readonly refused: 'too-large' | 'too-many' };
 
@@ -21,8 +21,11 @@ export class BodyReader {
     this.#budget = largest * LARGE_AT_ONCE;
   }
 
-  /** Reads one body of at most `limit` bytes and hands it on, once. A client that goes away is never reported. */
-  read(req: IncomingMessage, limit: number, done: (body: Body) => void): void {
+  /**
+   * Reads one body of at most `limit` bytes and hands it on, once. A client that goes away is never reported. A body that
+   * is kept after that, until its request is answered, counts until `kept` closes.
+   */
+  read(req: IncomingMessage, limit: number, done: (body: Body) => void, kept?: ServerResponse): void {
     const chunks: Buffer[] = [];
     let received = 0;
     let counted = 0;
@@ -30,8 +33,13 @@ export class BodyReader {
     const leave = () => {
       over = true;
       chunks.length = 0;
-      this.#large -= counted;
+      const large = counted;
       counted = 0;
+      const giveBack = () => {
+        this.#large -= large;
+      };
+      if (kept === undefined || kept.closed || large === 0) giveBack();
+      else kept.once('close', giveBack);
     };
     const finish = (body: Body) => {
       if (over) return;

@@ -33,6 +33,8 @@ export interface DrainFleet {
   /** Closes the streams of other pods' sessions that run through this one. */
   closeRelays(retry: () => number, pause: () => Promise<void>): Promise<void>;
   readonly handedOver: number;
+  /** Whether there is a pod that takes sessions now. */
+  readonly takesSessions: boolean;
   /** Whether there is, or may come, a pod to hand sessions to. */
   readonly hopeful: boolean;
 }
@@ -64,9 +66,10 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   lifecycle.enter('closing');
   await fleet?.announce();
   const callsAtClosing = callsInFlight();
+  const handedOverBefore = fleet?.handedOver ?? 0;
   const windowEnd = performance.now() + drainWindow;
   const end = windowEnd + longestCall;
-  const turn = createPace(options.openStreams(), drainWindow, pause);
+  const turn = createPace(options.openStreams(), windowEnd, pause);
   const over = () => hurry.aborted || performance.now() >= end;
   const idle = () => callsInFlight() === 0;
   await Promise.all([
@@ -76,6 +79,7 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
         sessions,
         fleet,
         turn,
+        over,
         () => over() || (idle() && (performance.now() >= windowEnd || !fleet.hopeful)),
         pause,
       ),
@@ -84,24 +88,26 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   const callsCut = callsInFlight();
   const sessionsClosed = sessions.endAll('drained');
   return {
-    sessionsHandedOver: fleet?.handedOver ?? 0,
+    sessionsHandedOver: (fleet?.handedOver ?? 0) - handedOverBefore,
     sessionsClosed,
     callsFinished: Math.max(0, callsAtClosing - callsCut),
     callsCut,
   };
 }
 
-/** Lets one stream after the other go over the window, so that their clients do not all come at once. */
+/** Spreads so many turns evenly over what is left of the window; afterwards everybody's turn has come. */
 function createPace(
   streams: number,
-  window: number,
+  windowEnd: number,
   pause: (milliseconds: number) => Promise<void>,
 ): () => Promise<void> {
-  let last = Promise.resolve();
-  return () => {
-    const turn = last;
-    last = last.then(() => pause(streams === 0 ? 0 : window / streams));
-    return turn;
+  let next = performance.now();
+  let left = streams;
+  return async () => {
+    const now = performance.now();
+    const turn = Math.max(now, next);
+    next = turn + Math.max(0, windowEnd - turn) / Math.max(1, left--);
+    await pause(turn - now);
   };
 }
 
@@ -125,30 +131,39 @@ async function handOver(
   sessions: DrainOptions['sessions'],
   fleet: DrainFleet,
   turn: () => Promise<void>,
+  over: () => boolean,
   pointless: () => boolean,
   pause: (milliseconds: number) => Promise<void>,
 ): Promise<void> {
   if (!sessions.parkable) return;
   for (;;) {
+    // Asked first: what the last call left behind is still handed over.
+    const last = pointless();
     const all = [...sessions];
     const quiet = [...[...sessions.parked].map(({ record }) => record.id)];
     quiet.push(...all.filter((session) => session.restable && !session.listening).map(({ record }) => record.id));
-    await eachOf(quiet, MOVES_AT_ONCE, (id) => fleet.move(id));
+    await eachOf(quiet, MOVES_AT_ONCE, over, (id) => fleet.move(id));
     for (const session of all) {
-      if (!session.restable || !session.listening || pointless()) continue;
+      // A turn that is taken while nobody takes sessions is lost to those who could go later.
+      if (!session.restable || !session.listening || over() || !fleet.takesSessions) continue;
       await turn();
       await fleet.move(session.record.id);
     }
     if (sessions.size === 0 && !sessions.parked[Symbol.iterator]().next().value) return;
-    if (pointless()) return;
+    if (last) return;
     await pause(POLL_MS);
   }
 }
 
-async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<unknown>): Promise<void> {
+async function eachOf<T>(
+  items: readonly T[],
+  atOnce: number,
+  over: () => boolean,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
   const rest = [...items];
   const worker = async () => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
+    for (let item = rest.shift(); item !== undefined && !over(); item = rest.shift()) await work(item);
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
 }

@@ -13,6 +13,8 @@ export interface Work {
 export interface Elsewhere {
   /** Whether new work may find room on another pod. */
   readonly hasRoom: boolean;
+  /** Whether nobody is left to ask, so that an idle session may be closed, or a request wait, for want of a slot. */
+  readonly final: boolean;
   /** Whether a session that is not here may be somewhere, as far as its id tells. */
   mayKnow(id: string): boolean;
   /** Offers new work to others; resolves true when one of them has answered it. */
@@ -26,6 +28,7 @@ export interface Elsewhere {
 /** A server without peers and store: what is not here is nowhere. */
 export const alone: Elsewhere = {
   hasRoom: false,
+  final: true,
   mayKnow: () => false,
   offer: async () => false,
   serve: (_id, { res }) => answerSessionNotFound(res),

@@ -1,8 +1,4 @@
-/**
- * `starting`: not ready yet. `serving`. `leaving`: everything is still served, but peers and proxies are told to go
- * elsewhere. `closing`: nothing new is taken; what is there is brought to its end.
- */
-export type Phase = 'starting' | 'serving' | 'leaving' | 'closing';
+import type { Phase } from '../fleet/phase.ts';
 
 /** Where this process is in its life; `signal` ends with it. */
 export class Lifecycle {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from './admission.ts';
 import { answerEmpty, answerError, answerSessionNotFound } from './answers.ts';
-import { BodyReader } from './body.ts';
+import { type Body, BodyReader } from './body.ts';
 import { classify, headersAreModern } from './classify.ts';
 import type { Elsewhere, Work } from './elsewhere.ts';
 import { ErrorCode } from './json-rpc.ts';
@@ -31,11 +31,13 @@ export interface McpEndpointOptions {
 /** `/mcp`, both eras on one path: reads a request as far as is needed to know whose it is, and hands it on. */
 export class McpEndpoint {
   readonly #options: McpEndpointOptions;
-  readonly #bodies: Readonly<Record<'members' | 'strangers', BodyReader>>;
+  /** Each kind of client has a budget of its own: nobody can use up another's. */
+  readonly #bodies: Readonly<Record<'members' | 'elsewhere' | 'strangers', BodyReader>>;
 
   constructor(options: McpEndpointOptions) {
     this.#options = options;
-    this.#bodies = { members: new BodyReader(options.maxBody), strangers: new BodyReader(options.maxBody) };
+    const reader = () => new BodyReader(options.maxBody);
+    this.#bodies = { members: reader(), elsewhere: reader(), strangers: reader() };
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
@@ -82,7 +84,7 @@ export class McpEndpoint {
     if (unpin !== undefined) res.once('close', unpin);
     // Nothing but an initialize can be right without a session that is somewhere.
     const limit = member || modern ? maxBody : Math.min(maxBody, MAX_OPENING_BODY);
-    this.#bodies[member ? 'members' : 'strangers'].read(req, limit, (body) => {
+    const read = (body: Body) => {
       if ('refused' in body) {
         return this.#refuseBody(body.refused, limit, member, sessionId !== undefined && !modern, res);
       }
@@ -91,7 +93,10 @@ export class McpEndpoint {
         this.#attempt(res, () => this.#dispatch({ req, res, body: body.text }, lane));
         unpin?.();
       });
-    });
+    };
+    // What is passed on is kept until it is answered.
+    const kept = session === undefined && member ? res : undefined;
+    this.#bodies[kept !== undefined ? 'elsewhere' : member ? 'members' : 'strangers'].read(req, limit, read, kept);
   }
 
   #refuseBody(

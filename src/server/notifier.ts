@@ -40,3 +40,15 @@ export function tellClients(
   else if (method === METHODS.resources) modern?.notify.resourcesChanged();
   else if (uri !== undefined) modern?.notify.resourceUpdated(uri);
 }
+
+/** Reads a change as another pod wrote it; nothing when it is none. */
+export function readChange(text: string): Change | undefined {
+  try {
+    const { id, method, uri } = JSON.parse(text) as Partial<Change>;
+    const known = Object.values(METHODS).some((one) => one === method);
+    return known && id !== undefined && method !== undefined ? { id, method, uri } : undefined;
+  } catch {
+    // Somebody else wrote it: the store is not ours alone.
+    return undefined;
+  }
+}

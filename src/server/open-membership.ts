@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { UsageError } from '../config/problems.ts';
 import type { ServeConfig } from '../config/serve-config.ts';
-import type { Hello } from '../fleet/hello.ts';
 import type { PeerIdentity } from '../fleet/identity.ts';
 import { createKeyIdentity, readPeerKey } from '../fleet/key-identity.ts';
 import { type Membership, openMembership } from '../fleet/membership.ts';
-import { dnsSource, isDnsName, listSource, type PeerSource, workerSource } from '../fleet/peer-source.ts';
+import { namedSource, type PeerSource, workerSource } from '../fleet/peer-source.ts';
+import type { Phase } from '../fleet/phase.ts';
 import { createTokenIdentity } from '../fleet/token-identity.ts';
 import type { Log } from './log.ts';
 import type { Place } from './place.ts';
@@ -16,7 +16,7 @@ const TOKEN_FILE = '/var/run/secrets/berth/peer-token';
 export interface OpenMembershipOptions {
   readonly config: ServeConfig;
   readonly place: Place;
-  readonly state: () => Pick<Hello, 'phase' | 'room'>;
+  readonly phase: () => Phase;
   readonly metrics: { peerRefused(reason: string): void };
   readonly log: Log;
   readonly clock: () => number;
@@ -50,9 +50,7 @@ export async function openMembershipOf(options: OpenMembershipOptions): Promise<
 }
 
 function sourceOf({ peers, peerPort }: ServeConfig): PeerSource | undefined {
-  const [only] = peers;
-  if (only === undefined) return undefined;
-  return isDnsName(peers) ? dnsSource(only, peerPort) : listSource(peers, peerPort);
+  return peers.length === 0 ? undefined : namedSource(peers, peerPort);
 }
 
 async function readSharedKey(peerIdentity: string): Promise<Uint8Array | undefined> {

@@ -22,7 +22,7 @@ import { McpEndpoint } from './mcp-endpoint.ts';
 import { type Connections, Metrics } from './metrics.ts';
 import { ModernEndpoint } from './modern/modern-endpoint.ts';
 import { MovingMean } from './moving-mean.ts';
-import { type Change, createNotifier, tellClients } from './notifier.ts';
+import { type Change, createNotifier, readChange, tellClients } from './notifier.ts';
 import { openMembershipOf } from './open-membership.ts';
 import { openStore } from './open-store.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -30,6 +30,7 @@ import type { Place } from './place.ts';
 import { createProbes } from './probes.ts';
 import { Refusals, type Refuse } from './refusals.ts';
 import { createRequestListener } from './request-listener.ts';
+import { TakeOvers } from './take-over.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** A server that runs: where it listens, and how to end it. */
@@ -89,8 +90,8 @@ export async function startServer(
   });
   const { refuse } = new Refusals({ log, metrics, signal });
 
-  const state = () => ({ phase: lifecycle.phase, room: Math.max(0, gate.limit - gate.held) });
-  const membership = await openMembershipOf({ config, place, state, metrics, log, clock, signal });
+  const phase = () => lifecycle.phase;
+  const membership = await openMembershipOf({ config, place, phase, metrics, log, clock, signal });
   const tag = membership?.tag ?? ownerTag(`${config.host}:${config.port}`, randomBytes(16).toString('hex'));
   const ownKey = randomBytes(32).toString('base64url');
   const fleetKey = () => membership?.secret() ?? ownKey;
@@ -111,12 +112,25 @@ export async function startServer(
   });
   kept = sessions;
   const admission: Admission = new Admission({ gate, lifecycle, sessions, modernMean });
+  const ownTag = () => tag;
+  const takeOvers = store && new TakeOvers({ store, ownTag, sessions, metrics, log });
   const fence = store && new Fence({ sessions, store, clock, signal });
   const fleet =
     membership &&
-    createFleet({ ...config, membership, sessions, admission, lifecycle, store, refuse, metrics, log, clock });
-  const arrive = (snapshot: Parameters<Sessions['arrive']>[0]) => sessions.arrive(snapshot);
-  const forClients = fleet?.forClients ?? (store ? new FromStore({ store, ownTag: tag, refuse, arrive }) : alone);
+    createFleet({
+      ...config,
+      membership,
+      sessions,
+      admission,
+      lifecycle,
+      store,
+      takeOvers,
+      refuse,
+      metrics,
+      log,
+      clock,
+    });
+  const forClients = fleet?.forClients ?? (takeOvers ? new FromStore({ takeOvers, refuse }) : alone);
 
   const { createModernHandler: createHandler } = source;
   const modern =
@@ -134,7 +148,11 @@ export async function startServer(
     else store?.publish(JSON.stringify(change));
   };
   if (fleet !== undefined) fleet.serve(createEndpoint(fleet.forPeers, refusePeer), tell);
-  else store?.onChange((change) => tell(JSON.parse(change) as Change));
+  else
+    store?.onChange((text) => {
+      const change = readChange(text);
+      if (change !== undefined) tell(change);
+    });
 
   const answerProbe = createProbes(lifecycle);
   const reports = { registry: async () => metrics.registry, connections: async () => metrics.connections() };
@@ -156,7 +174,7 @@ export async function startServer(
   const { host, port, bodyTimeout: requestTimeout } = config;
   let listener: Listener;
   try {
-    membership?.tags.add((await store?.tags()) ?? []);
+    for (const known of (await store?.tags()) ?? []) membership?.tags.add(known);
     await membership?.peers.join();
     await definition.start?.({ notify: createNotifier(tag, publish), signal });
     const sockets = Math.max(LEAST_SOCKETS, Math.ceil(PUBLIC_SOCKETS / config.workers));
@@ -197,10 +215,11 @@ export async function startServer(
         hurry,
       );
       clearInterval(settling);
+      // First of all, while the answers that run through this pod still can.
+      await closeGently(listener, hurry);
       await fleet?.leave();
       await store?.close();
       lifecycle.end();
-      await closeGently(listener, hurry);
       if (admin !== undefined) await closeGently(admin, hurry);
       log[level](report, 'Finished drain');
       return report;

@@ -11,6 +11,8 @@ export interface HandOver {
   readonly snapshot: SessionSnapshot;
   /** The changes of the last seconds that it has heard of. */
   readonly heard: readonly string[];
+  /** Milliseconds for which nobody has used it. */
+  readonly idleFor: number;
   /** Whether it needs a slot. */
   readonly active: boolean;
   /** Whether it may go over the cap, since nobody has room. */
@@ -33,6 +35,7 @@ export interface MoveOptions {
 const HAND_OVER_LIMIT_MS = 2_000;
 /** Moves are told in bundles of this time. */
 const TELL_AFTER_MS = 20;
+const TELL_LIMIT_MS = 1_000;
 
 export interface DeparturesOptions {
   readonly sessions: Sessions;
@@ -83,16 +86,24 @@ export class Departures {
     candidates: readonly Peer[],
     { needsSlot = departing.active, overCap = false }: MoveOptions,
   ): Promise<boolean> {
-    const { snapshot, heard } = departing;
-    const attempts = candidates.map((peer) => ({ peer, overCap: false }));
+    const { snapshot, heard, idleFor } = departing;
+    const roomy = needsSlot ? candidates.filter((peer) => peer.mayHaveRoom) : candidates;
+    const attempts = roomy.map((peer) => ({ peer, overCap: false }));
     const [first] = candidates;
     if (overCap && needsSlot && first !== undefined) attempts.push({ peer: first, overCap: true });
     let doubtful = false;
     for (const attempt of attempts) {
       // A new one for each, so that who took it without being able to say so is superseded by the next.
       snapshot.record.epoch++;
-      const said = await this.#send(attempt.peer, { snapshot, heard, active: needsSlot, overCap: attempt.overCap });
+      const said = await this.#send(attempt.peer, {
+        snapshot,
+        heard,
+        idleFor,
+        active: needsSlot,
+        overCap: attempt.overCap,
+      });
       if (said === 'taken') return this.#gone(id, departing, attempt.peer);
+      if (said === 'full') attempt.peer.full();
       doubtful ||= said === 'silent';
     }
     snapshot.record.epoch++;
@@ -101,10 +112,11 @@ export class Departures {
     return false;
   }
 
-  async #send(peer: Peer, handOver: HandOver): Promise<'taken' | 'refused' | 'silent'> {
+  async #send(peer: Peer, handOver: HandOver): Promise<'taken' | 'full' | 'refused' | 'silent'> {
     try {
       const { status } = await peer.ask('/berth/sessions', handOver, HAND_OVER_LIMIT_MS);
-      return status === 200 ? 'taken' : 'refused';
+      if (status === 200) return 'taken';
+      return status === 507 ? 'full' : 'refused';
     } catch (error) {
       if (!(error instanceof PeerFailure)) throw error;
       const { id } = handOver.snapshot.record;
@@ -136,6 +148,6 @@ export class Departures {
     if (moves.length === 0) return;
     const { reachable } = this.#options.peers;
     // Who does not hear of it searches.
-    await Promise.all(reachable.map((peer) => peer.ask('/berth/moves', moves, HAND_OVER_LIMIT_MS).catch(() => {})));
+    await Promise.all(reachable.map((peer) => peer.ask('/berth/moves', moves, TELL_LIMIT_MS).catch(() => {})));
   }
 }

@@ -11,6 +11,7 @@ import type { McpEndpoint } from '../mcp-endpoint.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Change } from '../notifier.ts';
 import type { Refuse } from '../refusals.ts';
+import type { TakeOvers } from '../take-over.ts';
 import { Departures } from './departures.ts';
 import { ForClients } from './for-clients.ts';
 import { ForPeers } from './for-peers.ts';
@@ -30,6 +31,7 @@ export interface FleetOptions {
   readonly admission: Admission;
   readonly lifecycle: Lifecycle;
   readonly store: SessionStore | undefined;
+  readonly takeOvers?: TakeOvers | undefined;
   readonly refuse: Refuse;
   readonly metrics: Metrics;
   readonly maxEventLog: number;
@@ -70,10 +72,7 @@ export function createFleet(options: FleetOptions): Fleet {
     store,
     ownTag: () => membership.tag,
     searches: new Pace({ perSecond: SEARCHES_PER_SECOND, patience: SEARCH_PATIENCE_MS, clock }),
-    arrive(snapshot) {
-      sessions.arrive(snapshot);
-      metrics.sessionArrived('store');
-    },
+    takeOvers: options.takeOvers,
   });
   return {
     relays,
@@ -94,6 +93,9 @@ export function createFleet(options: FleetOptions): Fleet {
     closeRelays: (retry, pause) => relays.closeStreams(retry, pause),
     get handedOver() {
       return departures.handedOver;
+    },
+    get takesSessions() {
+      return peers.takingWork.length > 0;
     },
     get hopeful() {
       return peers.changing || peers.takingWork.length > 0;

@@ -11,7 +11,7 @@ import type { ForwardResult } from '../metrics.ts';
 import type { Refuse } from '../refusals.ts';
 import type { Departures } from './departures.ts';
 import { type PeerAnswer, readPeerAnswer } from './peer-answer.ts';
-import { passedHeaders, type Relays } from './relays.ts';
+import { passedRequestHeaders, type Relays } from './relays.ts';
 import { Search, type SessionFinder } from './session-finder.ts';
 
 export interface ForClientsOptions {
@@ -30,6 +30,9 @@ export interface ForClientsOptions {
 /** How passing a request on went. */
 type Passed = { readonly kind: 'answered' } | { readonly kind: 'unsent' } | { readonly kind: 'lost' } | PeerAnswer;
 
+/** What became of a request for a session that is not here. */
+type Reached = 'answered' | 'here' | 'unknown' | 'full' | 'lost' | 'unsure';
+
 /** A session that moves more often than this while a request is after it can not be caught. */
 const MOST_ATTEMPTS = 8;
 /** How long to hope that a silent pod speaks again, or that its session turns up: a client takes a refusal for a failure. */
@@ -39,6 +42,7 @@ const LOOK_AGAIN_MS = 200;
 /** For requests of clients: what this pod can not do is passed on to the pod that can. */
 export class ForClients implements Elsewhere {
   readonly #options: ForClientsOptions;
+  readonly final = true;
 
   constructor(options: ForClientsOptions) {
     this.#options = options;
@@ -80,34 +84,42 @@ export class ForClients implements Elsewhere {
   }
 
   async #serve(id: string, work: Work, again: () => void): Promise<void> {
-    const { sessions, moves, departures, finder, refuse, clock } = this.#options;
-    const { req, res } = work;
+    const { refuse, clock } = this.#options;
     const hopeless = clock() + HOPE_MS;
-    let search = new Search(id);
+    const search = new Search(id);
+    for (;;) {
+      const reached = await this.#reach(search, work);
+      if (reached === 'answered' || work.res.destroyed) return;
+      if (reached === 'here') return again();
+      if (reached === 'unknown') return answerSessionNotFound(work.res);
+      if (reached === 'full') return refuse(work.res, 'returning');
+      if (reached === 'lost' || clock() >= hopeless) return refuse(work.res, 'unreachable');
+      await sleep(LOOK_AGAIN_MS);
+      search.again();
+    }
+  }
+
+  /** Follows a session from pod to pod. `lost`: nothing more may be done for this request. `unsure`: not now. */
+  async #reach(search: Search, { req, ...work }: Work): Promise<Reached> {
+    const { sessions, moves, departures, finder } = this.#options;
+    const { id } = search;
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
       await departures.underway(id);
-      if (sessions.has(id)) return again();
+      if (sessions.has(id)) return 'here';
       const found = await finder.find(search);
-      if (res.destroyed) return;
-      if (found === 'here') return again();
-      if (found === 'unknown') return answerSessionNotFound(res);
-      if (found === 'unsure' && clock() < hopeless) {
-        await sleep(LOOK_AGAIN_MS);
-        search = new Search(id);
-        attempt--;
-        continue;
-      }
-      if (found === 'unsure' || found === 'crowded') return refuse(res, 'unreachable');
-      const passed = await this.#pass(found, work);
-      if (passed.kind === 'answered') return;
-      if (passed.kind === 'full') return refuse(res, 'returning');
+      if (work.res.destroyed) return 'answered';
+      if (found === 'crowded') return 'lost';
+      if (typeof found === 'string') return found;
+      const passed = await this.#pass(found, { req, ...work });
+      if (passed.kind === 'answered' || passed.kind === 'full') return passed.kind;
       // A call that may have been begun is not begun a second time; what only looks may look again.
-      if (passed.kind === 'lost' && req.method === 'POST') return refuse(res, 'unreachable');
-      if (passed.kind === 'moved') moves.set(id, passed);
-      else if (passed.kind === 'unknown') search.denied.add(found.address);
-      else search.silent.add(found.address);
+      if (passed.kind === 'lost' && req.method === 'POST') return 'lost';
+      if (passed.kind === 'moved' && moves.set(id, passed)) continue;
+      // A pod that tells of a move which is no news does not have it, and was not told of its end.
+      if (passed.kind === 'unsent' || passed.kind === 'lost') search.silent.add(found.address);
+      else search.denied.add(found.address);
     }
-    refuse(res, 'unreachable');
+    return 'unsure';
   }
 
   async #pass(peer: Peer, work: Work): Promise<Passed> {
@@ -120,13 +132,15 @@ export class ForClients implements Elsewhere {
     const gone = new AbortController();
     const leave = () => gone.abort();
     res.once('close', leave);
-    const callOver = req.method === 'POST' ? this.#options.relays.countCall() : () => {};
+    // A listener ends when its stream is closed; it is no call that somebody waits for.
+    const listens = req.headers['mcp-method'] === 'subscriptions/listen';
+    const callOver = req.method === 'POST' && !listens ? this.#options.relays.countCall() : () => {};
     try {
       const answer = await peer.send({
         method: req.method ?? 'GET',
         path: '/mcp',
         headers: {
-          ...passedHeaders(req.headers),
+          ...passedRequestHeaders(req.headers),
           ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
         },
         body,
@@ -134,7 +148,7 @@ export class ForClients implements Elsewhere {
       });
       const said = readPeerAnswer(answer);
       if (said === undefined) {
-        await this.#options.relays.pass(answer, res, req.method === 'GET');
+        await this.#options.relays.pass(answer, res, req.method === 'GET' || listens);
         return { kind: 'answered' };
       }
       answer.resume();

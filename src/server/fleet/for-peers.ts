@@ -14,6 +14,7 @@ export interface ForPeersOptions {
 export class ForPeers implements Elsewhere {
   readonly #options: ForPeersOptions;
   readonly hasRoom = false;
+  readonly final = false;
 
   constructor(options: ForPeersOptions) {
     this.#options = options;

@@ -76,7 +76,7 @@ export class PeerEndpoint {
   }
 
   /** Takes in a session; answers 409 to one that is out of date, 503 when this pod leaves, 507 when it has no room. */
-  #takeIn({ snapshot, heard, active, overCap }: HandOver): 200 | 409 | 503 | 507 {
+  #takeIn({ snapshot, heard, idleFor, active, overCap }: HandOver): 200 | 409 | 503 | 507 {
     const { sessions, moves, admission, lifecycle, metrics } = this.#options;
     const { id, epoch } = snapshot.record;
     const known = sessions.epochOf(id) ?? moves.get(id)?.epoch ?? -1;
@@ -91,7 +91,7 @@ export class PeerEndpoint {
     if (active ? release === undefined : sessions.parkedFull && !overCap) return 507;
     sessions.supersede(id);
     moves.delete(id);
-    sessions.arrive(snapshot, release, heard);
+    sessions.arrive(snapshot, { release, heard, idleFor });
     metrics.sessionArrived('peer');
     return 200;
   }

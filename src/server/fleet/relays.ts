@@ -4,8 +4,13 @@ import { STALL_MS } from '../answers.ts';
 /** What concerns one connection only (RFC 9110 §7.6.1), and what pods say among each other. */
 const NOT_PASSED = /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|x-berth-.*)$/;
 
-/** The headers of a message that go on to the next hop. */
-export function passedHeaders(headers: IncomingMessage['headers']): OutgoingHttpHeaders {
+/** The headers of a request that go on to another pod, without its length: that is for whoever knows the body. */
+export function passedRequestHeaders(headers: IncomingMessage['headers']): OutgoingHttpHeaders {
+  const { 'content-length': _, ...passed } = passedHeaders(headers);
+  return passed;
+}
+
+function passedHeaders(headers: IncomingMessage['headers']): OutgoingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_PASSED.test(name)));
 }
 
@@ -42,6 +47,11 @@ export class Relays {
 
   /** Passes an answer on as it comes, no faster than the client reads; resolves when it is over, however it ends. */
   pass(answer: IncomingMessage, res: ServerResponse, closable: boolean): Promise<void> {
+    if (res.destroyed) {
+      // Its client went while the answer came: nothing would tell of that any more.
+      answer.destroy();
+      return Promise.resolve();
+    }
     const isStream = answer.headers['content-type']?.startsWith('text/event-stream') === true;
     res.writeHead(answer.statusCode ?? 502, passedHeaders(answer.headers));
     // Keep-alives of the owner move some bytes where the client reads.
@@ -66,13 +76,13 @@ export class Relays {
     });
   }
 
-  /** Closes the streams one by one; their clients resume them through another pod. */
-  async closeStreams(retry: () => number, pause: () => Promise<void>): Promise<void> {
-    for (const { answer, res, whole } of this.#streams) {
+  /** Closes the streams that are open now, one by one; their clients resume them through another pod. */
+  async closeStreams(retry: () => number, turn: () => Promise<void>): Promise<void> {
+    for (const { answer, res, whole } of [...this.#streams]) {
+      await turn();
       answer.unpipe(res);
       if (whole) res.write(`retry: ${Math.round(retry())}\n\n`);
       res.end();
-      await pause();
     }
   }
 }

@@ -5,19 +5,18 @@ import type { Peers } from '../../fleet/peers.ts';
 import { rendezvous } from '../../fleet/rendezvous.ts';
 import type { SeenTags } from '../../fleet/seen-tags.ts';
 import { tagOf } from '../../fleet/session-id.ts';
-import type { SessionSnapshot } from '../../fleet/session-snapshot.ts';
 import type { SessionStore } from '../../stores/session-store.ts';
+import type { TakenOver, TakeOvers } from '../take-over.ts';
 
 export interface SessionFinderOptions {
   readonly peers: Peers;
   readonly moves: Moves;
   readonly tags: SeenTags;
   readonly ownTag: () => string;
-  readonly store: SessionStore | undefined;
+  readonly store: Pick<SessionStore, 'find'> | undefined;
   /** Asking everybody costs everybody. */
   readonly searches: Pace;
-  /** Takes in a session from the store. */
-  arrive(snapshot: SessionSnapshot): void;
+  readonly takeOvers: TakeOvers | undefined;
 }
 
 /** What is known of a session's whereabouts while one request looks for it. */
@@ -27,9 +26,17 @@ export class Search {
   readonly denied = new Set<string>();
   /** Addresses of pods that said nothing. */
   readonly silent = new Set<string>();
+  /** Whether everybody was asked before: once is paid for, what follows is not. */
+  paid = false;
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  /** Begins anew: those who were silent may speak now, and those who did not have it may have it now. */
+  again(): void {
+    this.denied.clear();
+    this.silent.clear();
   }
 
   open({ address }: Peer): boolean {
@@ -75,32 +82,29 @@ export class SessionFinder {
     else if (guess !== undefined && search.open(guess)) return guess;
     const stored = store === undefined ? 'unknown' : await this.#findInStore(search, store);
     if (stored !== 'unknown') return stored;
-    // It made the session and would know where it went.
-    if (owner !== undefined && search.denied.has(owner.address)) return 'unknown';
+    // It made the session and would know where it went, unless it is another process by now.
+    if (owner !== undefined && owner.tag === tagOf(id) && search.denied.has(owner.address)) return 'unknown';
     return await this.#askAround(search);
   }
 
   /** Who holds it by the store; where that is nobody who lives, this pod does from now on. */
-  async #findInStore(search: Search, store: SessionStore): Promise<Found> {
-    const { peers, moves, ownTag } = this.#options;
+  async #findInStore(search: Search, store: Pick<SessionStore, 'find'>): Promise<Found> {
+    const { peers, moves, takeOvers } = this.#options;
     const { id } = search;
-    let holder = await store.find(id);
+    let holder: TakenOver = await store.find(id);
     // A second round when somebody else was quicker.
     for (let round = 0; round < 2; round++) {
+      if (holder === 'here' || holder === 'unknown') return holder;
       if (holder === 'away') return 'unsure';
-      if (holder === 'unknown') return 'unknown';
-      const { owner, epoch } = holder;
+      const { owner, epoch }: Exclude<TakenOver, string> = holder;
       const peer = peers.byTag(owner);
-      if (peer !== undefined && !peer.suspended && search.open(peer)) {
+      if (peer !== undefined && !peer.suspended && !search.denied.has(peer.address)) {
+        // One failed attempt is no silence: it may serve the session while this pod takes it away.
+        if (!search.open(peer)) return 'unsure';
         moves.set(id, { address: peer.address, epoch });
         return peer;
       }
-      const outcome = await store.takeOver(id, ownTag(), { ifOwner: owner, ifEpoch: epoch });
-      if (typeof outcome === 'object' && 'taken' in outcome) {
-        this.#options.arrive(outcome.taken);
-        return 'here';
-      }
-      holder = typeof outcome === 'string' ? outcome : { owner: outcome.heldBy, epoch: outcome.epoch };
+      holder = (await takeOvers?.take(id, { ifOwner: owner, ifEpoch: epoch })) ?? 'unknown';
     }
     return 'unsure';
   }
@@ -108,7 +112,8 @@ export class SessionFinder {
   async #askAround(search: Search): Promise<Found> {
     const { peers, searches } = this.#options;
     const { id } = search;
-    if (!(await searches.turn())) return 'crowded';
+    if (!search.paid && !(await searches.turn())) return 'crowded';
+    search.paid = true;
     const { current } = peers;
     for (const peer of current) if (!peer.reachable) search.silent.add(peer.address);
     const [first, ...others] = rendezvous(

@@ -17,6 +17,11 @@ export class IdleOrder {
     if (activity !== 'busy') this.#since[activity].set(session, this.#clock());
   }
 
+  /** Since when a session without calls is so. */
+  since(session: Session): number | undefined {
+    return this.#since.quiet.get(session) ?? this.#since.listening.get(session);
+  }
+
   delete(session: Session): void {
     this.#since.quiet.delete(session);
     this.#since.listening.delete(session);

@@ -65,7 +65,9 @@ export class LegacyEndpoint {
 
   delete(work: Work): void {
     const id = sessionIdOf(work.req, work.res);
-    if (id === undefined) return;
+    if (id === undefined || work.res.destroyed) return;
+    const checking = this.#options.fence?.passing();
+    if (checking !== undefined) return void checking.then(() => this.delete(work));
     if (this.#options.sessions.end(id, 'deleted')) return answerEmpty(work.res, 200);
     this.#options.elsewhere.serve(id, work, () => this.delete(work));
   }
@@ -110,7 +112,7 @@ export class LegacyEndpoint {
     if ('release' in admitted) return sessions.open(initialize, admitted.release, req, res);
     void elsewhere.offer(work).then((taken) => {
       if (taken || res.destroyed) return;
-      const last = admission.admitAfterAll();
+      const last = elsewhere.final ? admission.admitAfterAll() : admission.admit();
       if ('release' in last) sessions.open(initialize, last.release, req, res);
       else refuse(res, last.refused, initialize.id);
     });
@@ -118,6 +120,8 @@ export class LegacyEndpoint {
 
   /** Serves a request with the session that it names: here, woken if need be, or wherever it is. */
   #withSession(id: string, work: Work, serve: (session: Session) => void): void {
+    // A client that has gone would never give back what it is given now.
+    if (work.res.destroyed) return;
     const { sessions, admission, elsewhere, fence } = this.#options;
     const again = () => this.#withSession(id, work, serve);
     const checking = fence?.passing();
@@ -125,14 +129,14 @@ export class LegacyEndpoint {
     const session = sessions.get(id);
     if (session !== undefined) return serve(session);
     if (sessions.getParked(id) === undefined) return elsewhere.serve(id, work, again);
-    const admitted = admission.admitReturning();
+    const admitted = admission.admitReturning(id);
     if ('release' in admitted) return this.#wake(id, admitted, work, serve);
     void elsewhere.moveAway(id).then((moved) => {
       if (work.res.destroyed) return;
       if (moved || !sessions.has(id)) return elsewhere.serve(id, work, again);
       const awake = sessions.get(id);
       if (awake !== undefined) return serve(awake);
-      this.#wake(id, admission.admitAfterAll(true), work, serve);
+      this.#wake(id, admission.admitAfterAll(id), work, serve);
     });
   }
 

@@ -11,9 +11,13 @@ export class ParkedSession {
   /** Whom the module's last server object asked to tell of the session's end. */
   readonly onEnd: readonly OnEnd[];
 
-  constructor(record: SessionRecord, log: EventLog, onEnd: readonly OnEnd[] = []) {
+  /** When it was used last, by this process's own clock: the time of day may be set, or differ between pods. */
+  readonly usedAt: number;
+
+  constructor(record: SessionRecord, log: EventLog, usedAt: number, onEnd: readonly OnEnd[] = []) {
     this.record = record;
     this.log = log;
+    this.usedAt = usedAt;
     this.onEnd = onEnd;
   }
 
@@ -57,12 +61,14 @@ export class ParkedSessions {
     return this.#parked.values();
   }
 
-  /** Keeps one more; answers the one that had to go for it. */
-  add(parked: ParkedSession): ParkedSession | undefined {
+  /** Keeps one more; answers the one that had to go for it. `leaving` is about to be taken out, and does not count. */
+  add(parked: ParkedSession, leaving?: string): ParkedSession | undefined {
     this.#parked.set(parked.record.id, parked);
-    if (this.#parked.size <= this.#limit) return undefined;
+    const counted = this.#parked.size - (leaving !== undefined && this.#parked.has(leaving) ? 1 : 0);
+    if (counted <= this.#limit) return undefined;
     const [oldest] = this.#parked.values();
-    return oldest && this.take(oldest.record.id);
+    // One that has just come is on its way to a slot, or there would be none to go for it.
+    return oldest === undefined || oldest === parked ? undefined : this.take(oldest.record.id);
   }
 
   /** Hands one out, for good. */
@@ -72,10 +78,10 @@ export class ParkedSessions {
     return parked;
   }
 
-  /** Hands out those that nobody has used since then (milliseconds since 1970). Parking follows use, so the first ones are the oldest. */
+  /** Hands out those that nobody has used since then. Parking follows use, so the first ones are the oldest. */
   *unusedSince(latest: number): Generator<ParkedSession, undefined> {
     for (const parked of this.#parked.values()) {
-      if (parked.record.lastUsed > latest) return;
+      if (parked.usedAt > latest) return;
       this.#parked.delete(parked.record.id);
       yield parked;
     }

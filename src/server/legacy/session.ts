@@ -65,6 +65,7 @@ export class Session implements ExchangeHost, Outbound {
   #waking: Promise<ServerObject | undefined> | undefined;
   #onEnd: readonly OnEnd[];
   #ended: EndReason | undefined;
+  #superseded = false;
 
   constructor(options: SessionOptions) {
     const { record, log, maxEventLog, observer } = options;
@@ -229,6 +230,7 @@ export class Session implements ExchangeHost, Outbound {
   /** Lets go of everything, calls in flight too: the session goes on elsewhere, and nothing may be answered by both. */
   supersede(): void {
     this.#ended = 'closed';
+    this.#superseded = true;
     const error = { code: ErrorCode.unavailable, message: 'The session goes on elsewhere. Try again.' };
     for (const exchange of [...this.#exchanges]) exchange.abort(503, error);
     this.#calls.dropAll();
@@ -246,7 +248,8 @@ export class Session implements ExchangeHost, Outbound {
     this.#calls.dropAll();
     this.#streams.sendAway(reason === 'drained' ? awayFor() : undefined);
     if (this.#object !== undefined) this.#object.end(reason);
-    else tellOfEnd(this.#onEnd, reason, (error) => this.#options.observer.failed(this, error));
+    // One that is being made is told instead of the one before it.
+    else if (this.#waking === undefined) this.#tellOfEnd(reason);
   }
 
   openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: (stream: EventStream) => void): EventStream {
@@ -260,6 +263,10 @@ export class Session implements ExchangeHost, Outbound {
   finished(exchange: Exchange): void {
     this.#exchanges.delete(exchange);
     this.#streams.remove(exchange);
+  }
+
+  #tellOfEnd(reason: EndReason): void {
+    tellOfEnd(this.#onEnd, reason, (error) => this.#options.observer.failed(this, error));
   }
 
   #createObject(): ServerObject {
@@ -280,13 +287,15 @@ export class Session implements ExchangeHost, Outbound {
       .reopen()
       .then(
         () => {
-          if (!this.ended) this.#object = object;
-          else object.end(this.#ended as EndReason);
+          if (this.#ended === undefined) this.#object = object;
+          else if (this.#superseded) object.rest();
+          else object.end(this.#ended);
           return this.#object;
         },
         (error: unknown) => {
           object.rest();
           this.#options.observer.failed(this, error);
+          if (this.#ended !== undefined && !this.#superseded) this.#tellOfEnd(this.#ended);
           return undefined;
         },
       )

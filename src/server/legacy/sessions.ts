@@ -64,11 +64,23 @@ interface Held {
   reservedUntil: number;
 }
 
+/** What comes with a session from elsewhere. */
+export interface Arrival {
+  /** Its slot; it is parked without one. */
+  readonly release?: Release | undefined;
+  /** The recent changes that it has heard of. */
+  readonly heard?: readonly string[];
+  /** Milliseconds for which nobody has used it. */
+  readonly idleFor?: number;
+}
+
 /** A session that leaves this pod: what goes, and what happens here when it has gone. */
 export interface Departing {
   readonly snapshot: SessionSnapshot;
   /** The recent changes that it has heard of. */
   readonly heard: readonly string[];
+  /** Milliseconds for which nobody has used it. */
+  readonly idleFor: number;
   /** Whether it holds a slot. */
   readonly active: boolean;
   /** It has gone. */
@@ -181,31 +193,29 @@ export class Sessions implements SessionObserver {
   /** Brings a parked session back on a slot that is already taken. */
   wake(id: string, release: Release): Session | undefined {
     const parked = this.#parked.take(id);
-    if (parked === undefined) return undefined;
-    const session = this.#create(parked);
-    this.#hold(session, release);
-    this.changed(session, 'quiet');
-    return session;
+    return parked && this.#wake(parked, release).session;
   }
 
   /** Takes in a session from elsewhere; one with a slot keeps it for a while for the client that comes after. */
-  arrive({ record, log }: SessionSnapshot, release?: Release, heard: readonly string[] = []): void {
-    const parked = new ParkedSession(record, new EventLog(this.#options.maxEventLog, log));
-    this.#park(parked);
-    this.#catchUp(parked, heard);
-    if (release === undefined) return;
-    const session = this.wake(record.id, release);
-    const held = session && this.#held.get(record.id);
-    if (held !== undefined) held.reservedUntil = this.#options.clock() + RESERVED_MS;
+  arrive({ record, log }: SessionSnapshot, { release, heard = [], idleFor = 0 }: Arrival = {}): void {
+    const usedAt = this.#options.clock() - idleFor;
+    const parked = new ParkedSession(record, new EventLog(this.#options.maxEventLog, log), usedAt);
+    if (release === undefined) this.#park(parked);
+    else this.#wake(parked, release).reservedUntil = this.#options.clock() + RESERVED_MS;
+    this.#catchUp(this.get(record.id) ?? parked, heard);
   }
 
   /** Takes a session out, to be served elsewhere; `undefined` when it is not here or must stay for now. */
   depart(id: string): Departing | undefined {
+    const { copies, clock } = this.#options;
     const heard = this.#changes.ids;
     const parked = this.#parked.take(id);
     if (parked !== undefined) {
       const { record } = parked;
+      // Whoever gets it writes its copy from now on, with an epoch that must not be written here.
+      copies?.released(id);
       return {
+        idleFor: clock() - parked.usedAt,
         snapshot: parked.snapshot(),
         heard,
         active: false,
@@ -222,7 +232,9 @@ export class Sessions implements SessionObserver {
     session.rest();
     this.#held.delete(id);
     this.#idle.delete(session);
+    copies?.released(id);
     return {
+      idleFor: 0,
       snapshot: session.snapshot(),
       heard,
       active: true,
@@ -298,11 +310,14 @@ export class Sessions implements SessionObserver {
     return this.#longestRestable() !== undefined || this.evictable;
   }
 
-  /** Parks the longest-idle session that may be parked; answers whether there is room now. */
-  parkOne(): boolean {
+  /**
+   * Parks the longest-idle session that may be parked; answers whether there is room now. `returning` is the parked one
+   * that the room is for: it will not be among the parked ones, so it must not be what has to go from there.
+   */
+  parkOne(returning?: string): boolean {
     const session = this.#longestRestable();
     if (session === undefined) return false;
-    this.#parkHeld(session);
+    this.#parkHeld(session, returning);
     return true;
   }
 
@@ -320,12 +335,16 @@ export class Sessions implements SessionObserver {
 
   /** Parks, lets doze and closes what has been idle for long enough. To be called every second or so. */
   settle(): void {
-    const { parkAfter, sessionIdleTimeout } = this.#options;
+    const { parkAfter, sessionIdleTimeout, clock } = this.#options;
     this.#changes.forgetOld();
     for (const session of this.#quietFor(sessionIdleTimeout)) session.end('expired');
-    for (const parked of this.#parked.unusedSince(Date.now() - sessionIdleTimeout)) this.#endParked(parked, 'expired');
+    for (const parked of this.#parked.unusedSince(clock() - sessionIdleTimeout)) this.#endParked(parked, 'expired');
     if (!this.parkable) return;
-    for (const session of this.#idle.for('quiet', parkAfter)) if (this.#fitToRest(session)) this.#parkHeld(session);
+    for (const session of this.#idle.for('quiet', parkAfter)) {
+      if (!this.#fitToRest(session)) continue;
+      if (this.#options.maxParked === 0) session.rest();
+      else this.#parkHeld(session);
+    }
     for (const session of this.#idle.for('listening', parkAfter)) if (this.#fitToRest(session)) session.rest();
   }
 
@@ -391,17 +410,25 @@ export class Sessions implements SessionObserver {
     return held;
   }
 
-  #parkHeld(session: Session): void {
+  #wake(parked: ParkedSession, release: Release): Held {
+    const session = this.#create(parked);
+    const held = this.#hold(session, release);
+    this.changed(session, 'quiet');
+    return held;
+  }
+
+  #parkHeld(session: Session, returning?: string): void {
     const held = this.#held.get(session.record.id);
     if (held === undefined) return;
     this.#held.delete(session.record.id);
+    const usedAt = this.#idle.since(session) ?? this.#options.clock();
     this.#idle.delete(session);
-    this.#park(new ParkedSession(session.record, session.log, session.leave()));
+    this.#park(new ParkedSession(session.record, session.log, usedAt, session.leave()), returning);
     held.release();
   }
 
-  #park(parked: ParkedSession): void {
-    const surplus = this.#parked.add(parked);
+  #park(parked: ParkedSession, returning?: string): void {
+    const surplus = this.#parked.add(parked, returning);
     if (this.#options.copies !== undefined) parked.log.onAppend = () => this.noted(parked);
     this.noted(parked);
     if (surplus === undefined) return;
@@ -416,10 +443,9 @@ export class Sessions implements SessionObserver {
     this.#close(record, reason);
   }
 
-  /** What a drain could hand to nobody goes on from its copy. */
+  /** What a drain could hand to nobody goes on from its copy, which may still have to be written. */
   #forgetCopy(record: SessionRecord, reason: EndReason): void {
-    if (reason === 'drained') this.#options.copies?.released(record.id);
-    else this.#options.copies?.removed(record);
+    if (reason !== 'drained') this.#options.copies?.removed(record);
   }
 
   #left(record: SessionRecord): void {
@@ -428,7 +454,7 @@ export class Sessions implements SessionObserver {
   }
 
   #longestRestable(): Session | undefined {
-    if (!this.parkable) return undefined;
+    if (!this.parkable || this.#options.maxParked === 0) return undefined;
     const now = this.#options.clock();
     for (const session of this.#idle.for('quiet')) {
       const reserved = (this.#held.get(session.record.id)?.reservedUntil ?? 0) > now;

@@ -66,7 +66,8 @@ export class ModernEndpoint {
       let admitted = this.#options.admission.admit();
       if ('refused' in admitted) {
         if (await elsewhere.offer(work)) return exchange.answered();
-        admitted = await this.#options.admission.admitRequestAfterAll(gone.signal);
+        const { admission } = this.#options;
+        admitted = elsewhere.final ? await admission.admitRequestAfterAll(gone.signal) : admission.admit();
       }
       if ('refused' in admitted) {
         if (!gone.signal.aborted) refuse(res, admitted.refused, idOf(body));

@@ -1,0 +1,50 @@
+import type { SessionSnapshot } from '../fleet/session-snapshot.ts';
+import type { Seen, SessionStore } from '../stores/session-store.ts';
+import type { Log } from './log.ts';
+
+export interface TakeOverOptions {
+  readonly store: SessionStore;
+  readonly ownTag: () => string;
+  readonly sessions: { has(id: string): boolean; arrive(snapshot: SessionSnapshot): void };
+  readonly metrics: { sessionArrived(from: 'store'): void };
+  readonly log: Log;
+}
+
+/** How it ended: the session is here now, somebody else holds it, nobody knows it, or it can not be told now. */
+export type TakenOver = 'here' | { readonly owner: string; readonly epoch: number } | 'unknown' | 'away';
+
+/** Takes sessions from the store into this pod, each once, however many requests ask for it at the same time. */
+export class TakeOvers {
+  readonly #options: TakeOverOptions;
+  readonly #underway = new Map<string, Promise<TakenOver>>();
+
+  constructor(options: TakeOverOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a session over if it is still as `seen`. */
+  take(id: string, seen?: Seen): Promise<TakenOver> {
+    const underway = this.#underway.get(id);
+    if (underway !== undefined) return underway;
+    if (this.#options.sessions.has(id)) return Promise.resolve('here');
+    const taking = this.#take(id, seen).finally(() => this.#underway.delete(id));
+    this.#underway.set(id, taking);
+    return taking;
+  }
+
+  async #take(id: string, seen: Seen | undefined): Promise<TakenOver> {
+    const { store, ownTag, sessions, metrics, log } = this.#options;
+    try {
+      const outcome = await store.takeOver(id, ownTag(), seen);
+      if (typeof outcome === 'string') return outcome;
+      if ('heldBy' in outcome) return { owner: outcome.heldBy, epoch: outcome.epoch };
+      sessions.arrive(outcome.taken);
+      metrics.sessionArrived('store');
+      return 'here';
+    } catch (error) {
+      // A record that can not be read is none.
+      log.error({ session: id, err: error }, 'Could not take over session');
+      return 'unknown';
+    }
+  }
+}
