@@ -10,10 +10,17 @@ export interface PeerSource {
   confirms(address: string): Promise<boolean>;
   /** Calls back when `read` would answer something else. */
   onChange(callback: () => void): void;
+  /** Milliseconds after its start until a pod may hope that others can hear of it. */
+  readonly unheardOf: number;
   /** Whether pods come and go one by one, so that a pod that leaves may hope for another one to come. */
   readonly changing: boolean;
 }
 
+/**
+ * Kubernetes publishes a pod's address a second or two after its start. Whoever asks DNS for it earlier is told that there is
+ * no such pod, and where DNS caches that, for half a minute.
+ */
+const PUBLISHED_AFTER_MS = 3_000;
 /** Milliseconds after which an address that DNS did not know is asked for again. */
 const ASK_AGAIN_MS = 500;
 
@@ -29,6 +36,7 @@ export function namedSource(entries: readonly string[], port: number): PeerSourc
   const read = async () => (await Promise.all(targets.map(addressesOf))).flat();
   return {
     changing: true,
+    unheardOf: names.length === 0 ? 0 : PUBLISHED_AFTER_MS,
     read,
     async confirms(address) {
       const { host } = splitAddress(address) ?? { host: '' };
@@ -55,6 +63,7 @@ export function workerSource(onPeers: (callback: (addresses: readonly string[]) 
   });
   return {
     changing: false,
+    unheardOf: 0,
     read: async () => known,
     // A worker that has just been started may call before this one was told of it; the key says that it is one.
     confirms: async (address) => splitAddress(address)?.host === '127.0.0.1',

@@ -40,6 +40,8 @@ const SILENCE_MS = 400;
 /** A peer that takes longer to say that it lives, twice, is suspended. */
 const LIFE_SIGN_MS = 300;
 const FAILURES_TO_SUSPEND = 2;
+/** A peer that was heard of within this time is not suspended, unless nothing listens at its address any more. */
+const ALIVE_MS = 700;
 /** How long a suspended peer is left alone; the refresh asks it again after that. */
 const SUSPENDED_MS = 1_000;
 /** How long `full` is believed: slots that were freed since may be missed for so long. */
@@ -121,7 +123,10 @@ export class Peer {
     this.#suspendedUntil = Number.NEGATIVE_INFINITY;
   }
 
-  failed(): void {
+  /** Takes note that it did not answer in time; `absent`: that nothing is at its address. */
+  failed(absent = false): void {
+    // Who spoke a moment ago lives: it is this process, or that one, that is busy.
+    if (!absent && this.#options.clock() - this.#heardAt < ALIVE_MS) return;
     if (++this.#failures >= FAILURES_TO_SUSPEND) this.#suspendedUntil = this.#options.clock() + SUSPENDED_MS;
   }
 
@@ -169,7 +174,8 @@ export class Peer {
       outgoing.once('error', (cause) => {
         watch();
         // One that refuses is there: it does not know this pod yet, or never will.
-        if (!sent && !(cause instanceof PeerError && cause.code === 'refused')) this.failed();
+        const code = cause instanceof PeerError ? cause.code : undefined;
+        if (!sent && code !== 'refused') this.failed(code === 'unreachable');
         reject(new PeerFailure(this.address, sent ? 'lost' : 'unsent', cause));
       });
       outgoing.end(body);

@@ -23,8 +23,10 @@ export interface PeersOptions {
 
 /** DNS is asked so often for pods that this one has not heard of. */
 const REFRESH_MS = 2_000;
-/** How long a pod waits, before it turns Ready, for all that DNS names to know it. */
-const GREETING_LIMIT_MS = 10_000;
+/** How long a pod waits, before it turns Ready, for all that DNS names to know it: DNS may be half a minute behind. */
+const GREETING_LIMIT_MS = 35_000;
+/** How long peers may be silent until they count as gone. */
+const SILENT_MS = 5_000;
 const GREETING_PAUSE_MS = 200;
 /** An announcement is a courtesy: who misses it finds out by asking. */
 const ANNOUNCE_LIMIT_MS = 500;
@@ -36,11 +38,14 @@ export class Peers {
   /** Addresses whose pod said goodbye, with its nonce: DNS may name them for a while. */
   readonly #gone = new Map<string, string>();
   #listed: ReadonlySet<string> = new Set();
+  /** Whether it is too early to ask for peers, or to be known to any. */
+  #unheardOf = false;
+  #joined = false;
 
   constructor(options: PeersOptions) {
     this.#options = options;
     options.source.onChange(() => void this.refresh());
-    const timer = setInterval(() => void this.refresh(), REFRESH_MS).unref();
+    const timer = setInterval(() => !this.#unheardOf && void this.refresh(), REFRESH_MS).unref();
     options.signal.addEventListener('abort', () => {
       clearInterval(timer);
       for (const peer of this.#peers.values()) peer.destroy();
@@ -81,21 +86,30 @@ export class Peers {
 
   /** Greets every peer that can be found, so that this pod knows and is known before it serves. */
   async join(): Promise<void> {
-    const { clock, hello } = this.#options;
-    const deadline = clock() + GREETING_LIMIT_MS;
-    const hopeless = clock() + GREETING_LIMIT_MS / 2;
-    let lonely = clock() + GREETING_LIMIT_MS / 4;
+    const { source, signal } = this.#options;
+    if (source.unheardOf > 0) {
+      this.#unheardOf = true;
+      await sleep(source.unheardOf, undefined, { signal }).catch(() => {});
+      this.#unheardOf = false;
+    }
+    await this.#meet();
+    this.#joined = true;
+  }
+
+  async #meet(): Promise<void> {
+    const { clock, hello, source, signal } = this.#options;
+    const begun = clock();
     for (;;) {
       await this.refresh();
       const others = [...this.#listed].filter((address) => address !== hello().address);
-      const strangers = others.filter((address) => !this.#known(address));
-      // If nobody answers in time, it is as likely that this pod is slow: it would know of no session.
-      const ignorant = others.length > 0 && this.reachable.length === 0 && clock() < hopeless;
-      // A name that does not even list this pod may be too new, or too old, to list the others.
-      const alone = others.length === 0 && !this.#listed.has(hello().address) && this.changing;
-      if (!alone) lonely = 0;
-      if (strangers.length === 0 && !ignorant && clock() >= lonely) return;
-      if (clock() >= deadline || this.#options.signal.aborted) return;
+      const strangers = [...others, ...this.#mentioned].filter((address) => !this.#known(address));
+      const met = this.reachable.length > 0;
+      // If nobody answers, it may as well be this pod that is slow: it would know of no session.
+      const alone = !met && (others.length === 0 || clock() - begun >= SILENT_MS);
+      // A list without this pod is older than it, so that it may lack others as well; who has met one has heard of all.
+      const told = source.unheardOf === 0 || this.#listed.has(hello().address);
+      if (strangers.length === 0 && (met || (alone && told))) return;
+      if (clock() - begun >= GREETING_LIMIT_MS || signal.aborted) return;
       await sleep(GREETING_PAUSE_MS);
     }
   }
@@ -140,8 +154,7 @@ export class Peers {
     // The other family's address of a pod leads to the same pod, which is known by the one of ours.
     this.#listed = new Set(listed.filter((address) => familyOf(address) === familyOf(hello().address)));
     for (const { tag } of this.reachable) if (tag !== undefined) tags.add(tag);
-    const mentioned = [...this.#peers.values()].flatMap((peer) => peer.hello?.peers ?? []);
-    const candidates = new Set([...this.#listed, ...mentioned.filter((address) => !this.#gone.has(address))]);
+    const candidates = new Set([...this.#listed, ...this.#mentioned]);
     candidates.delete(hello().address);
     await Promise.all([
       ...[...candidates]
@@ -158,6 +171,14 @@ export class Peers {
     for (const peer of this.#peers.values()) {
       if (!this.#listed.has(peer.address) && (!this.changing || !peer.reachable)) this.#remove(peer);
     }
+  }
+
+  /** Whom its peers know. Later on whoever is new greets this pod, and what peers once said of others is out of date. */
+  get #mentioned(): string[] {
+    if (this.#joined) return [];
+    const own = this.#options.hello().address;
+    const mentioned = [...this.#peers.values()].flatMap((peer) => peer.hello?.peers ?? []);
+    return mentioned.filter((address) => address !== own && !this.#gone.has(address));
   }
 
   /** Whether an address needs no greeting: it was greeted, has left, or does not answer. */

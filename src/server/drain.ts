@@ -22,6 +22,8 @@ export interface DrainOptions {
   readonly listens: { endListens(pause: () => Promise<void>): Promise<void> } | undefined;
   readonly openStreams: () => number;
   readonly callsInFlight: () => number;
+  /** Ends the clients' connections on which nothing happens. */
+  closeIdle(): void;
 }
 
 /** What a drain asks of the fleet. */
@@ -32,6 +34,8 @@ export interface DrainFleet {
   move(id: string): Promise<boolean>;
   /** Closes the streams of other pods' sessions that run through this one. */
   closeRelays(retry: () => number, pause: () => Promise<void>): Promise<void>;
+  /** Resolves when no session is on its way. */
+  settled(): Promise<void>;
   readonly handedOver: number;
   /** Whether there is a pod that takes sessions now. */
   readonly takesSessions: boolean;
@@ -72,6 +76,10 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   const turn = createPace(options.openStreams(), windowEnd, pause);
   const over = () => hurry.aborted || performance.now() >= end;
   const idle = () => callsInFlight() === 0;
+  // A stream from before the drain leaves its client a socket that seems good: what came on it now could not be finished.
+  const closingIdle = setInterval(() => {
+    if (performance.now() >= windowEnd) options.closeIdle();
+  }, POLL_MS);
   await Promise.all([
     closeStreams(options, turn),
     fleet &&
@@ -85,6 +93,8 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
       ),
   ]);
   while (!idle() && !over()) await pause(POLL_MS);
+  clearInterval(closingIdle);
+  await fleet?.settled();
   const callsCut = callsInFlight();
   const sessionsClosed = sessions.endAll('drained');
   return {

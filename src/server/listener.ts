@@ -24,6 +24,8 @@ export interface ListenerOptions {
 /** An HTTP listener: one port, one or several sockets. */
 export interface Listener {
   readonly port: number;
+  /** Ends the connections on which nothing is asked or answered. */
+  closeIdle(): void;
   /** Closes the sockets that listen and those that idle; ends when the others have closed as well. */
   close(): Promise<void>;
   /** Ends every connection now. */
@@ -57,6 +59,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   }
   return {
     port: bound,
+    closeIdle: () => {
+      for (const server of servers) server.closeIdleConnections();
+    },
     close: async () => {
       await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
     },

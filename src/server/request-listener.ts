@@ -17,12 +17,7 @@ export function createRequestListener(options: RequestListenerOptions): RequestL
   const unanswered = new Set<ServerResponse>();
   // Sockets that stay open would send their next request to a pod that is gone.
   lifecycle.onLeaving(() => {
-    for (const res of unanswered) {
-      res.shouldKeepAlive = false;
-      // A call's stream has said already that its socket stays open, and may outlast the time in which another call that
-      // comes on it could still be finished. Other streams end early enough, and a call may be on their heels.
-      if (res.headersSent && res.req.method === 'POST') res.once('finish', () => res.req.socket.destroySoon());
-    }
+    for (const res of unanswered) res.shouldKeepAlive = false;
   });
   return function handleRequest(req, res) {
     const path = pathOf(req);

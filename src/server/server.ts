@@ -206,6 +206,7 @@ export async function startServer(
           sessions,
           fleet,
           listens: modern,
+          closeIdle: () => listener.closeIdle(),
           openStreams: () => streams.count('standalone') + streams.count('listen') + (fleet?.relays.streams ?? 0),
           // A session on its way in is a call, and so is what a peer does for a client of ours; a listener is a request
           // as well, but it ends with its stream.

@@ -15,6 +15,8 @@ const DRAIN = { delay: 5, window: 3, longestCall: 10 } as const;
 const ADMIN_PORT = 9464;
 const MCP_PORT = 8000;
 
+const STREAMS = 'mcp_open_streams{kind="standalone"}';
+
 /** A tool of the bundled example server, and what it answers. */
 const ADD = { name: 'add', arguments: { a: 19, b: 23 } } as const;
 const SUM = [{ type: 'text', text: '42' }];
@@ -123,11 +125,16 @@ describe('a fleet from what cdk8s synth wrote', () => {
     expect(held.toSorted()).toEqual([0, CAP - 1]);
   });
 
-  test('has pods that refuse the session past their cap, say so, and stay Ready', async () => {
+  test('has pods that refuse the session past the cap of all, say so, and stay Ready', async () => {
     const pod = await anyPod();
     const route: Route = { address: pod.status.podIP, keepAlive: false };
     const url = await podUrl('/mcp');
-    const sessions = await openSessions(CAP, url, route);
+    const sessions = await openSessions(REPLICAS * CAP, url, route);
+    // A session of the example that no stream holds would be parked to make room.
+    await eventually('a stream of every session', 10_000, async () => {
+      const streams = await Promise.all((await fleet.pods()).map(async (one) => metric(await metricsOf(one), STREAMS)));
+      return streams.every((open) => open === CAP) ? true : undefined;
+    });
 
     const message = initializeMessage();
     const refusal = await send(optionsFor(route), 'POST', url, message.headers, message.body);

@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { expect, test } from 'vitest';
 import { eventually, startLab } from './running.ts';
 import {
@@ -141,6 +142,25 @@ test('a keep-alive socket in use learns to close before the end', async () => {
   expect(await ask()).toBe('keep-alive');
   void lab.stop();
   expect(await ask()).toBe('close');
+  agent.destroy();
+});
+
+test('a socket that a stream has left idle is closed once what came on it could not be finished any more', async () => {
+  const lab = await startLab({ drainWindow: '100ms', longestCall: '10s' });
+  const id = await openSession(lab.url);
+  const call = post(lab.url, toolCall(1, 'wait', { ms: 2_000 }), inSession(id));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const stream = await new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = { accept: 'text/event-stream', ...inSession(id) };
+    request(lab.url, { agent, headers }, resolve).on('error', reject).end();
+  });
+  const { socket } = stream;
+  void lab.stop();
+  await once(stream.resume(), 'end');
+  // The drain goes on, since the call does.
+  await once(socket, 'close');
+  expect(lab.notes.running).toBe(1);
+  expect((await call).status).toBe(200);
   agent.destroy();
 });
 

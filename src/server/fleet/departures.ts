@@ -68,6 +68,11 @@ export class Departures {
     return this.#underway.get(id);
   }
 
+  /** Resolves when nothing is on its way. */
+  async settled(): Promise<void> {
+    while (this.#underway.size > 0) await Promise.all(this.#underway.values());
+  }
+
   /** Moves a session to another pod; resolves false when it stays. */
   move(id: string, how: MoveOptions = {}): Promise<boolean> {
     const already = this.#underway.get(id);
@@ -118,10 +123,9 @@ export class Departures {
       if (status === 200) return 'taken';
       return status === 507 ? 'full' : 'refused';
     } catch (error) {
-      if (!(error instanceof PeerFailure)) throw error;
       const { id } = handOver.snapshot.record;
       this.#options.log.warn({ session: id, peer: peer.address, err: error }, 'Could not hand over session');
-      return error.kind === 'lost' ? 'silent' : 'refused';
+      return error instanceof PeerFailure && error.kind === 'unsent' ? 'refused' : 'silent';
     }
   }
 

@@ -73,6 +73,7 @@ export function createFleet(options: FleetOptions): Fleet {
     ownTag: () => membership.tag,
     searches: new Pace({ perSecond: SEARCHES_PER_SECOND, patience: SEARCH_PATIENCE_MS, clock }),
     takeOvers: options.takeOvers,
+    has: (id) => sessions.has(id),
   });
   return {
     relays,
@@ -90,6 +91,7 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     announce: () => peers.announce(),
     move: (id) => departures.move(id, { overCap: true }),
+    settled: () => departures.settled(),
     closeRelays: (retry, pause) => relays.closeStreams(retry, pause),
     get handedOver() {
       return departures.handedOver;

@@ -157,7 +157,8 @@ export class ForClients implements Elsewhere {
       // A client that has gone needs no answer.
       if (gone.signal.aborted) return { kind: 'answered' };
       if (error instanceof PeerFailure) return { kind: error.kind };
-      throw error;
+      this.#options.log.error({ peer: peer.address, err: error }, 'Could not pass on request');
+      return { kind: 'lost' };
     } finally {
       res.off('close', leave);
       callOver();

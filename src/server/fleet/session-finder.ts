@@ -14,6 +14,8 @@ export interface SessionFinderOptions {
   readonly tags: SeenTags;
   readonly ownTag: () => string;
   readonly store: Pick<SessionStore, 'find'> | undefined;
+  /** Whether a session is here. */
+  has(id: string): boolean;
   /** Asking everybody costs everybody. */
   readonly searches: Pace;
   readonly takeOvers: TakeOvers | undefined;
@@ -123,14 +125,22 @@ export class SessionFinder {
     const there = first === undefined ? undefined : await this.#ask(first, search);
     if (there !== undefined) return there;
     const answers = await Promise.all(others.map((peer) => this.#ask(peer, search)));
-    const found = answers.find((answer) => answer !== undefined);
+    const found = answers.find((answer) => answer !== undefined) ?? (await this.#askAgain(search));
     if (found !== undefined) return found;
     // Who has left the fleet meanwhile need not answer any more.
     return peers.current.some(({ address }) => search.silent.has(address)) ? 'unsure' : 'unknown';
   }
 
-  /** Asks one pod; answers the pod that it names. */
-  async #ask(peer: Peer, search: Search): Promise<Peer | 'here' | undefined> {
+  /** It may have moved while everybody was asked: to one that had not got it yet, or to this pod. */
+  async #askAgain(search: Search): Promise<Peer | 'here' | undefined> {
+    if (this.#options.has(search.id)) return 'here';
+    const move = this.#options.moves.get(search.id);
+    const peer = move && this.#options.peers.get(move.address);
+    return peer && search.denied.has(peer.address) ? await this.#ask(peer, search) : undefined;
+  }
+
+  /** Asks one pod; answers the pod that it names, if that has not been asked yet or is the one. */
+  async #ask(peer: Peer, search: Search): Promise<Peer | undefined> {
     const { peers, moves } = this.#options;
     try {
       const { body } = await peer.ask('/berth/find', { id: search.id }, ASK_LIMIT_MS);
@@ -138,6 +148,7 @@ export class SessionFinder {
       if (address === undefined) search.denied.add(peer.address);
       else moves.set(search.id, { address, epoch });
       const named = address === undefined ? undefined : peers.get(address);
+      if (named === peer) search.denied.delete(peer.address);
       return named !== undefined && search.open(named) ? named : undefined;
     } catch (error) {
       if (!(error instanceof PeerFailure)) throw error;

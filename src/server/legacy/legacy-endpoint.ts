@@ -140,11 +140,13 @@ export class LegacyEndpoint {
     });
   }
 
-  #wake(id: string, admitted: Admitted, { res }: Work, serve: (session: Session) => void): void {
-    if ('refused' in admitted) return this.#options.refuse(res, 'returning');
+  #wake(id: string, admitted: Admitted, work: Work, serve: (session: Session) => void): void {
+    if ('refused' in admitted) return this.#options.refuse(work.res, 'returning');
     const session = this.#options.sessions.wake(id, admitted.release);
-    if (session !== undefined) serve(session);
-    else admitted.release();
+    if (session !== undefined) return serve(session);
+    // It ended, or went, to make the room that it was to get.
+    admitted.release();
+    this.#withSession(id, work, serve);
   }
 }
 

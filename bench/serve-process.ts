@@ -1,0 +1,43 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const command = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+const START_LIMIT_MS = 20_000;
+const STARTED = /"port":(?<port>\d+),"adminPort":(?<adminPort>\d+),.*"msg":"Started server"/;
+
+/** One `berth serve` that a benchmark asks. */
+export interface ServeProcess {
+  readonly port: number;
+  readonly child: ChildProcess;
+  /** One sample of `/metrics`. */
+  metric(name: string): Promise<number>;
+}
+
+/** Starts `berth serve` as a process of its own; resolves once it serves. */
+export function startServe(source: string, flags: readonly string[], nodeFlags: readonly string[] = []) {
+  const args = [...nodeFlags, command, 'serve', source, '--port', '0', '--admin-port', '0', ...flags];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  return new Promise<ServeProcess>((resolve, reject) => {
+    const lines: string[] = [];
+    const fail = (why: string) => reject(new Error(`berth serve ${why}. It said:\n${lines.join('\n')}`));
+    const timer = setTimeout(() => fail(`did not start within ${START_LIMIT_MS} ms`), START_LIMIT_MS);
+    child.once('close', (code) => fail(`ended with exit code ${code}`));
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      lines.push(line);
+      const found = STARTED.exec(line)?.groups;
+      if (found === undefined) return;
+      clearTimeout(timer);
+      const admin = `http://127.0.0.1:${found['adminPort']}/metrics`;
+      resolve({
+        port: Number(found['port']),
+        child,
+        async metric(name) {
+          const text = await (await fetch(admin)).text();
+          const sample = text.split('\n').find((line) => line.startsWith(`${name} `));
+          return Number(sample?.slice(name.length + 1));
+        },
+      });
+    });
+  });
+}

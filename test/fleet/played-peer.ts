@@ -1,0 +1,63 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import type { Hello } from '../../src/fleet/hello.ts';
+import { createKeyIdentity } from '../../src/fleet/key-identity.ts';
+import { ownerTag } from '../../src/fleet/session-id.ts';
+import { agentFor, answered, helloOf, open, startPeer } from './peers.ts';
+
+/** What a pod asked of a peer. */
+export interface Asked {
+  readonly path: string;
+  /** The peer address of who asked. */
+  readonly by: string;
+  readonly headers: IncomingMessage['headers'];
+}
+
+export interface PlayedPeerOptions {
+  /** Tags that it says it has seen, besides its own. */
+  readonly tags?: Hello['tags'];
+  /** Answers what a pod passes on to it; by default with "not mine". */
+  mcp?(res: ServerResponse): void;
+  /** Answers where a session is; by default that it does not know. */
+  find?(): unknown;
+}
+
+/** A pod that is none: it has the fleet's key, answers what its peers ask, and keeps what they asked. */
+export async function playPeer(key: string, { tags = {}, mcp, find }: PlayedPeerOptions = {}) {
+  const identity = createKeyIdentity(Buffer.from(key, 'latin1'));
+  const asked: Asked[] = [];
+  let address = '';
+  const tag = () => ownerTag(address, helloOf(address).nonce);
+  const hello = () => helloOf(address, { tags: { ...tags, [tag()]: 0 } });
+  const answer = async (req: IncomingMessage, res: ServerResponse) => {
+    await text(req);
+    const json = (body: unknown) => res.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+    if (req.url === '/berth/hello') json(hello());
+    else if (req.url === '/berth/find') json(find?.() ?? {});
+    else if (req.url !== '/mcp') res.writeHead(204).end();
+    else if (mcp !== undefined) mcp(res);
+    else res.writeHead(421, { 'x-berth-answer': 'unknown' }).end();
+  };
+  const peer = await startPeer(identity, {
+    hello,
+    onRequest(req, res, { address: by }) {
+      asked.push({ path: req.url ?? '', by, headers: req.headers });
+      void answer(req, res);
+    },
+  });
+  address = peer.address;
+  return {
+    address,
+    tag: tag(),
+    asked: (path: string) => asked.filter((request) => request.path === path),
+    /** Asks a pod something, as a peer may; answers the status. */
+    async ask(pod: string, path: string, body: unknown): Promise<number> {
+      const agent = agentFor(pod, identity, { hello });
+      const response = await answered(open(agent, path).end(JSON.stringify(body)));
+      response.resume();
+      return response.statusCode ?? 0;
+    },
+  };
+}
+
+export type PlayedPeer = Awaited<ReturnType<typeof playPeer>>;
