@@ -23,7 +23,10 @@ export interface ServerSession {
    * `createRequestStateCodec` in the modern era: what one pod seals another one can open.
    */
   readonly fleetKey: string;
-  /** Calls back once, at the real end of the session. */
+  /**
+   * Calls back once, at the real end of the session. Everything in the callback's scope is kept until then, also while
+   * the session is parked.
+   */
   onEnd(callback: (reason: EndReason) => void): void;
 }
 

@@ -130,7 +130,8 @@ export class ForClients implements Elsewhere {
 
   async #send(peer: Peer, { req, res, body }: Work): Promise<Passed> {
     const gone = new AbortController();
-    const leave = () => gone.abort();
+    // One that was answered to its end has left nothing to call off.
+    const leave = () => !res.writableFinished && gone.abort();
     res.once('close', leave);
     // A listener ends when its stream is closed; it is no call that somebody waits for.
     const listens = req.headers['mcp-method'] === 'subscriptions/listen';
