@@ -124,6 +124,17 @@ export class FleetUnderTest {
     });
   }
 
+  /** Waits until the Service, which keeps no client on its pod, leads to so many pods. */
+  async spreads(pods: number, milliseconds: number): Promise<void> {
+    const route = optionsFor({ address: await this.address(), keepAlive: false });
+    const seen = new Set<string>();
+    await eventually(`answers of ${pods} pods through the Service`, milliseconds, async () => {
+      const answer = await send(route, 'GET', await this.url('/'));
+      seen.add((JSON.parse(answer.body) as { serverId: string }).serverId);
+      return seen.size === pods ? true : undefined;
+    });
+  }
+
   /** Waits until every replica is up to date and available. */
   async rolledOut(seconds: number): Promise<void> {
     await this.kubectl('rollout', 'status', `deployment/${this.name}`, `--timeout=${seconds}s`);

@@ -58,6 +58,7 @@ test('the eviction of the only pod loses nothing', async () => {
 async function start(namespace: string, replicas: number, values: object = {}): Promise<FleetUnderTest> {
   const lab = await FleetUnderTest.ofLab(namespace, 'parkable', { replicas, server: SERVER, ...values });
   fleet = lab;
+  if (values === SPREAD) await lab.spreads(replicas, 30_000);
   onTestFailed(async () => console.error(await lab.lastWords()));
   return lab;
 }

@@ -37,6 +37,7 @@ type Reached = 'answered' | 'here' | 'unknown' | 'full' | 'lost' | 'unsure';
 const MOST_ATTEMPTS = 8;
 /** How long to hope that a silent pod speaks again, or that its session turns up: a client takes a refusal for a failure. */
 const HOPE_MS = 2_000;
+/** The first pause; each is twice the one before. */
 const LOOK_AGAIN_MS = 200;
 
 /** For requests of clients: what this pod can not do is passed on to the pod that can. */
@@ -87,14 +88,14 @@ export class ForClients implements Elsewhere {
     const { refuse, clock } = this.#options;
     const hopeless = clock() + HOPE_MS;
     const search = new Search(id);
-    for (;;) {
+    for (let pause = LOOK_AGAIN_MS; ; pause *= 2) {
       const reached = await this.#reach(search, work);
       if (reached === 'answered' || work.res.destroyed) return;
       if (reached === 'here') return again();
       if (reached === 'unknown') return answerSessionNotFound(work.res);
       if (reached === 'full') return refuse(work.res, 'returning');
       if (reached === 'lost' || clock() >= hopeless) return refuse(work.res, 'unreachable');
-      await sleep(LOOK_AGAIN_MS);
+      await sleep(pause);
       search.again();
     }
   }
