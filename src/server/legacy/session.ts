@@ -20,6 +20,7 @@ import { ClientSetup, wants } from './client-setup.ts';
 import { EventLog } from './event-log.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
 import { type OnEnd, ServerObject } from './server-object.ts';
+import { SessionObject } from './session-object.ts';
 import { SessionStreams } from './session-streams.ts';
 import { type MessageContext, messageContext, type Outbound } from './session-transport.ts';
 import { type Activity, isUse, SessionUse } from './session-use.ts';
@@ -61,21 +62,21 @@ export class Session implements ExchangeHost, Outbound {
   readonly #exchanges = new Set<Exchange>();
   /** Requests to the client that belong to no call of its own. */
   readonly #asked = new Set<RequestId>();
-  #object: ServerObject | undefined;
-  #waking: Promise<ServerObject | undefined> | undefined;
-  #onEnd: readonly OnEnd[];
+  readonly #object: SessionObject;
   #ended: EndReason | undefined;
-  #superseded = false;
 
   constructor(options: SessionOptions) {
     const { record, log, maxEventLog, observer } = options;
     this.#options = options;
     this.record = record;
     this.log = log instanceof EventLog ? log : new EventLog(maxEventLog, log);
-    this.#onEnd = options.onEnd ?? [];
     this.use = new SessionUse((activity) => !this.ended && observer.changed(this, activity));
     this.#setup = new ClientSetup(record);
     this.#calls = new Calls((call) => this.#callOver(call));
+    const failed = (error: unknown) => observer.failed(this, error);
+    const { fleetKey, create, onEnd = [] } = options;
+    const make = () => new ServerObject({ record, outbound: this, handlers: this.#calls, fleetKey, create, failed });
+    this.#object = new SessionObject({ make, onEnd, failed });
     this.#streams = new SessionStreams({
       log: this.log,
       primes: () => this.primes,
@@ -102,14 +103,14 @@ export class Session implements ExchangeHost, Outbound {
 
   /** Whether it has no server object, nor is one being made. */
   get dozing(): boolean {
-    return this.#object === undefined && this.#waking === undefined;
+    return this.#object.current === undefined && !this.#object.making;
   }
 
   /** Whether its server object may go: nothing is in flight, either way. */
   get restable(): boolean {
     return (
       this.record.protocolVersion !== '' &&
-      this.#waking === undefined &&
+      !this.#object.making &&
       this.#calls.size + this.#exchanges.size === 0 &&
       this.use.activity !== 'busy' &&
       !this.use.pinned
@@ -125,10 +126,8 @@ export class Session implements ExchangeHost, Outbound {
     res.once('close', () => {
       if (!res.writableFinished) this.end('abandoned');
     });
-    const object = this.#createObject();
-    this.#object = object;
     try {
-      await object.open();
+      await this.#object.open();
     } catch (error) {
       this.#options.observer.failed(this, error);
       const message = 'The server could not be started for this session.';
@@ -207,9 +206,7 @@ export class Session implements ExchangeHost, Outbound {
 
   /** Lets go of the server object; a request makes another one. Only while `restable`. */
   rest(): void {
-    if (this.#object === undefined) return;
-    this.#onEnd = this.#object.rest();
-    this.#object = undefined;
+    if (!this.#object.rest()) return;
     // What the next one finds is the same, whether it is made here or on another pod.
     this.record.state = JSON.parse(JSON.stringify(this.record.state)) as SessionRecord['state'];
   }
@@ -218,8 +215,9 @@ export class Session implements ExchangeHost, Outbound {
   leave(): readonly OnEnd[] {
     this.rest();
     this.#ended = 'closed';
+    this.#object.letGo();
     this.#streams.sendAway(awayFor());
-    return this.#onEnd;
+    return this.#object.onEnd;
   }
 
   /** All that another pod needs to go on with it. */
@@ -230,11 +228,10 @@ export class Session implements ExchangeHost, Outbound {
   /** Lets go of everything, calls in flight too: the session goes on elsewhere, and nothing may be answered by both. */
   supersede(): void {
     this.#ended = 'closed';
-    this.#superseded = true;
     const error = { code: ErrorCode.unavailable, message: 'The session goes on elsewhere. Try again.' };
     for (const exchange of [...this.#exchanges]) exchange.abort(503, error);
     this.#calls.dropAll();
-    this.#object?.rest();
+    this.#object.letGo();
     this.#streams.sendAway(awayFor());
   }
 
@@ -247,9 +244,7 @@ export class Session implements ExchangeHost, Outbound {
     for (const exchange of [...this.#exchanges]) exchange.abort(reason === 'drained' ? 503 : 404, error);
     this.#calls.dropAll();
     this.#streams.sendAway(reason === 'drained' ? awayFor() : undefined);
-    if (this.#object !== undefined) this.#object.end(reason);
-    // One that is being made is told instead of the one before it.
-    else if (this.#waking === undefined) this.#tellOfEnd(reason);
+    this.#object.end(reason);
   }
 
   openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: (stream: EventStream) => void): EventStream {
@@ -263,47 +258,6 @@ export class Session implements ExchangeHost, Outbound {
   finished(exchange: Exchange): void {
     this.#exchanges.delete(exchange);
     this.#streams.remove(exchange);
-  }
-
-  #tellOfEnd(reason: EndReason): void {
-    tellOfEnd(this.#onEnd, reason, (error) => this.#options.observer.failed(this, error));
-  }
-
-  #createObject(): ServerObject {
-    return new ServerObject({
-      record: this.record,
-      outbound: this,
-      handlers: this.#calls,
-      fleetKey: this.#options.fleetKey,
-      create: (session) => this.#options.create(session),
-      failed: (error) => this.#options.observer.failed(this, error),
-    });
-  }
-
-  /** Makes the server object of a session that dozes; nothing when that fails, or the session ends meanwhile. */
-  #wake(): Promise<ServerObject | undefined> {
-    const object = this.#createObject();
-    const waking = object
-      .reopen()
-      .then(
-        () => {
-          if (this.#ended === undefined) this.#object = object;
-          else if (this.#superseded) object.rest();
-          else object.end(this.#ended);
-          return this.#object;
-        },
-        (error: unknown) => {
-          object.rest();
-          this.#options.observer.failed(this, error);
-          if (this.#ended !== undefined && !this.#superseded) this.#tellOfEnd(this.#ended);
-          return undefined;
-        },
-      )
-      .finally(() => {
-        this.#waking = undefined;
-      });
-    this.#waking = waking;
-    return waking;
   }
 
   #openStream(
@@ -347,8 +301,9 @@ export class Session implements ExchangeHost, Outbound {
   /** Hands a notification or an answer to the server object. */
   #take(message: JsonRpcMessage, context: MessageContext): void {
     if (isResponse(message) && message.id !== undefined && message.id !== null) this.#answered(message.id);
-    if (this.#object !== undefined) this.#object.deliver(message, context);
-    else void (this.#waking ?? this.#wake()).then((object) => object?.deliver(message, context));
+    const object = this.#object.current;
+    if (object !== undefined) object.deliver(message, context);
+    else void this.#object.wake().then((woken) => woken?.deliver(message, context));
   }
 
   #serve(request: JsonRpcRequest, exchange: Exchange, context: MessageContext): void {
@@ -356,10 +311,11 @@ export class Session implements ExchangeHost, Outbound {
     this.#calls.add(request, exchange, this.#options.clock());
     this.#options.observer.callStarted();
     const refusal = this.#setup.refusal(request);
+    const object = this.#object.current;
     if (refusal !== undefined) this.#fail(request, ErrorCode.invalidRequest, refusal);
-    else if (this.#object !== undefined) this.#deliver(request, this.#object, context);
+    else if (object !== undefined) this.#deliver(request, object, context);
     else if (request.method === 'ping') void this.#respond({ jsonrpc: '2.0', id: request.id, result: {} });
-    else void (this.#waking ?? this.#wake()).then((object) => this.#deliver(request, object, context));
+    else void this.#object.wake().then((woken) => this.#deliver(request, woken, context));
   }
 
   #deliver(request: JsonRpcRequest, object: ServerObject | undefined, context: MessageContext): void {
@@ -399,14 +355,5 @@ export class Session implements ExchangeHost, Outbound {
 
   #answered(id: RequestId): void {
     if (this.#asked.delete(id)) this.use.letGo('call');
-  }
-}
-
-/** Tells those who asked of a session's end; what the module does about it is its own affair. */
-export function tellOfEnd(onEnd: readonly OnEnd[], reason: EndReason, failed: (error: unknown) => void): void {
-  for (const callback of onEnd) {
-    Promise.resolve()
-      .then(() => callback(reason))
-      .catch(failed);
   }
 }

@@ -13,7 +13,8 @@ import { EventLog } from './event-log.ts';
 import { IdleOrder } from './idle-order.ts';
 import { ParkedSession, ParkedSessions } from './parked-sessions.ts';
 import type { OnEnd } from './server-object.ts';
-import { Session, type SessionObserver, type SessionOptions, tellOfEnd } from './session.ts';
+import { Session, type SessionObserver, type SessionOptions } from './session.ts';
+import { tellOfEnd } from './session-object.ts';
 import { stateProblem } from './session-state.ts';
 import type { Activity } from './session-use.ts';
 
