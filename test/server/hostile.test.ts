@@ -257,8 +257,8 @@ test('nothing that a client or a peer names makes a pod call an address that is 
   expect(await statusOf(edge.url, real)).toBe(200);
 });
 
-/** Of made-up ids; `FLOOD_PER_SECOND=10000` for a machine that has nothing else to do. */
-const FLOOD_PER_SECOND = Number(process.env['FLOOD_PER_SECOND'] ?? 2_000);
+/** Of made-up ids; few of them are worth asking another pod for. */
+const FLOOD_PER_SECOND = Number(process.env['FLOOD_PER_SECOND'] ?? 10_000);
 const FLOOD_MS = 3_000;
 
 test('thousands of made-up ids a second are unknown to everybody, and those who have a session do not notice', async () => {
@@ -305,6 +305,7 @@ test('thousands of made-up ids a second are unknown to everybody, and those who 
   const { sent = 0, statuses = {}, seconds = 0 } = said ?? {};
   const heapsAfter = await heaps();
 
+  console.info(JSON.stringify({ sent, seconds, statuses, before, during }));
   expect(sent).toBeGreaterThanOrEqual(Math.floor((FLOOD_PER_SECOND * FLOOD_MS) / 1_000));
   expect((statuses['404'] ?? 0) + (statuses['503'] ?? 0)).toBe(sent);
   expect([before.failed, during.failed]).toEqual([[], []]);
