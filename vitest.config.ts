@@ -1,11 +1,28 @@
 import { defineConfig } from 'vitest/config';
 
+/** What measures time, or lets processes be late: these files run alone, one after the other, after all others. */
+const TIMED = [
+  'test/processes/**/*.test.ts',
+  'test/server/busy-loop.test.ts',
+  'test/server/hostile.test.ts',
+  'test/stores/store-away.test.ts',
+];
+
 export default defineConfig({
   test: {
-    // Many tests wait more than they work; on two cores vitest would run one file at a time.
-    maxWorkers: 2,
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/cluster/**'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/cluster/**', ...TIMED],
+          testTimeout: 30_000,
+          // Many tests wait more than they work; on two cores vitest would run one file at a time.
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { test: { name: 'unit-timed', include: TIMED, testTimeout: 30_000, maxWorkers: 1, sequence: { groupOrder: 1 } } },
       {
         test: {
           name: 'cluster',
@@ -13,6 +30,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

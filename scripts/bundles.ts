@@ -28,7 +28,7 @@ export const packageBundle = {
   },
   outdir: 'build/package',
   packages: 'external',
-  target: 'node22.19',
+  target: 'node24.21',
 } satisfies BuildOptions;
 
 /** The image: everything inside, so that it holds neither npm nor node_modules. */

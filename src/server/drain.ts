@@ -76,6 +76,7 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   const turn = createPace(options.openStreams(), windowEnd, pause);
   const over = () => hurry.aborted || performance.now() >= end;
   const idle = () => callsInFlight() === 0;
+  const settled = () => idle() && ![...sessions].some(({ settling }) => settling);
   // A stream from before the drain leaves its client a socket that seems good: what came on it now could not be finished.
   const closingIdle = setInterval(() => {
     if (performance.now() >= windowEnd) options.closeIdle();
@@ -88,7 +89,7 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
         fleet,
         turn,
         over,
-        () => over() || (idle() && (performance.now() >= windowEnd || !fleet.hopeful)),
+        () => over() || (settled() && (performance.now() >= windowEnd || !fleet.hopeful)),
         pause,
       ),
   ]);
@@ -150,6 +151,7 @@ async function handOver(
     // Asked first: what the last call left behind is still handed over.
     const last = pointless();
     const all = [...sessions];
+    if (last) for (const session of all) session.giveUpAsking();
     const quiet = [...[...sessions.parked].map(({ record }) => record.id)];
     quiet.push(...all.filter((session) => session.restable && !session.listening).map(({ record }) => record.id));
     await eachOf(quiet, MOVES_AT_ONCE, over, (id) => fleet.move(id));

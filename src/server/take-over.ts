@@ -1,11 +1,11 @@
-import type { SessionSnapshot } from '../fleet/session-snapshot.ts';
 import type { Seen, SessionStore } from '../stores/session-store.ts';
+import type { Sessions } from './legacy/sessions.ts';
 import type { Log } from './log.ts';
 
 export interface TakeOverOptions {
   readonly store: SessionStore;
   readonly ownTag: () => string;
-  readonly sessions: { has(id: string): boolean; arrive(snapshot: SessionSnapshot): void };
+  readonly sessions: Pick<Sessions, 'has' | 'supersede' | 'arrive'>;
   readonly metrics: { sessionArrived(from: 'store'): void };
   readonly log: Log;
 }
@@ -38,6 +38,8 @@ export class TakeOvers {
       const outcome = await store.takeOver(id, ownTag(), seen);
       if (typeof outcome === 'string') return outcome;
       if ('heldBy' in outcome) return { owner: outcome.heldBy, epoch: outcome.epoch };
+      // A peer may have handed it over meanwhile; this copy is the newer one.
+      sessions.supersede(id);
       sessions.arrive(outcome.taken);
       metrics.sessionArrived('store');
       return 'here';

@@ -151,3 +151,23 @@ test('events of a session arrive in order through every pod, each once', async (
   }
   expect(seen).toEqual(Array.from({ length: 30 }, (_, i) => String(i)));
 });
+
+test('a session whose request is still on its way in at the end of the window is served, and then handed over', async () => {
+  const { members } = await startFleet(2, { drainWindow: '300ms', longestCall: '10s' });
+  const [leaving, staying] = members as [(typeof members)[number], (typeof members)[number]];
+  const id = await openSession(leaving.url);
+  const { port, host } = new URL(leaving.url);
+  const body = JSON.stringify(toolCall(1, 'session'));
+  const head = ['POST /mcp HTTP/1.1', `Host: ${host}`, 'Content-Type: application/json', `Mcp-Session-Id: ${id}`];
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write([...head, 'Accept: */*', `Content-Length: ${body.length}`, '', body.slice(0, 10)].join('\r\n'));
+  await sleep(100);
+  const stopped = leaving.stop();
+  await sleep(900);
+  const answered = new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())));
+  socket.write(body.slice(10));
+  expect(await answered).toMatch(/^HTTP\/1\.1 200/);
+  expect(await stopped).toMatchObject({ sessionsHandedOver: 1, sessionsClosed: 0, callsCut: 0 });
+  const again = (await (await post(staying.url, toolCall(2, 'session'), inSession(id))).json()) as object;
+  expect(again).toMatchObject({ result: { content: [{ text: `${id}:2` }] } });
+});

@@ -49,7 +49,10 @@ export class CrewReports implements Reports<Connections> {
 
   async registry(): Promise<Registry> {
     const answers = await this.#askAll('metrics');
-    for (const [worker, samples] of answers) this.#counted.set(worker, samples.filter(isCounted));
+    // One that died after its answer is counted among the past already.
+    const living = new Set(this.#workers());
+    for (const [worker, samples] of answers)
+      if (living.has(worker)) this.#counted.set(worker, samples.filter(isCounted));
     // A total that shrank for one scrape would look like a burst of new events in the next.
     const silent = [...this.#counted].filter(([worker]) => !answers.has(worker)).map(([, samples]) => samples);
     return aggregate([await this.#own.getMetricsAsJSON(), ...answers.values(), ...silent, this.#past]);

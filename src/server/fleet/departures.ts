@@ -108,7 +108,8 @@ export class Departures {
         overCap: attempt.overCap,
       });
       if (said === 'taken') return this.#gone(id, departing, attempt.peer);
-      if (said === 'full') attempt.peer.full();
+      // Where no more can be parked there may be slots all the same.
+      if (said === 'full' && needsSlot) attempt.peer.full();
       doubtful ||= said === 'silent';
     }
     snapshot.record.epoch++;

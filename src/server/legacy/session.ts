@@ -117,6 +117,11 @@ export class Session implements ExchangeHost, Outbound {
     );
   }
 
+  /** Whether something of its client's is on its way in, or its server object on its way back: it is restable soon. */
+  get settling(): boolean {
+    return this.#object.making || this.use.pinned || this.#calls.size + this.#exchanges.size > 0;
+  }
+
   isInFlight(id: RequestId): boolean {
     return this.#calls.get(id) !== undefined;
   }
@@ -209,6 +214,11 @@ export class Session implements ExchangeHost, Outbound {
     if (!this.#object.rest()) return;
     // What the next one finds is the same, whether it is made here or on another pod.
     this.record.state = JSON.parse(JSON.stringify(this.record.state)) as SessionRecord['state'];
+  }
+
+  /** Waits no longer for answers of the client: the session matters more than what its server object wanted to know. */
+  giveUpAsking(): void {
+    for (const id of [...this.#asked]) this.#answered(id);
   }
 
   /** Leaves this pod's hands without an end: whoever goes on with it finds everything in record and log. */
