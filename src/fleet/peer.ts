@@ -200,6 +200,13 @@ export class Peer {
     }
   }
 
+  /** Ends its idle connections; answers that are under way may still come. */
+  retire(): void {
+    const { agent } = this.#options;
+    agent.maxFreeSockets = 0;
+    for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+  }
+
   destroy(): void {
     this.#options.agent.destroy();
   }

@@ -137,7 +137,9 @@ export class Peers {
     const peer = this.#peers.get(address);
     if (peer?.hello?.nonce !== nonce) return;
     this.#gone.set(address, nonce);
-    this.#remove(peer);
+    // It answers what had reached it before it said so.
+    peer.retire();
+    this.#forget(peer);
   }
 
   /** Tells everyone what this pod says of itself now. */
@@ -210,8 +212,12 @@ export class Peers {
   }
 
   #remove(peer: Peer): void {
-    this.#peers.delete(peer.address);
     peer.destroy();
+    this.#forget(peer);
+  }
+
+  #forget(peer: Peer): void {
+    this.#peers.delete(peer.address);
     if (peer.hello !== undefined) this.#options.log.info({ address: peer.address }, 'Lost peer');
   }
 }

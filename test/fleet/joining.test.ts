@@ -85,3 +85,27 @@ test('a pod that has met one has met all whom that one knows', async () => {
   await peers.join();
   expect(peers.reachable.map(({ address }) => address)).toEqual([listed, unlisted]);
 });
+
+test('what a pod still has to answer when it says goodbye is not cut off', async () => {
+  let answer = () => {};
+  const asked = Promise.withResolvers<void>();
+  let own = '';
+  const pod = await startPeer(identity, {
+    hello: () => helloOf(own),
+    onRequest(req, res) {
+      req.resume();
+      if (req.url !== '/slow') return void res.end('{}');
+      answer = () => void res.end('done');
+      asked.resolve();
+    },
+  });
+  own = pod.address;
+  const peers = newcomer(() => [own]);
+  await peers.join();
+  const answering = peers.get(own)?.send({ method: 'GET', path: '/slow', headers: {} });
+  await asked.promise;
+  peers.left(own, helloOf(own).nonce);
+  expect(peers.current).toEqual([]);
+  answer();
+  expect((await answering)?.statusCode).toBe(200);
+});

@@ -56,7 +56,7 @@ export interface Fleet extends DrainFleet {
 /** A published change is told once; who does not hear it within this time is not there. */
 const PUBLISH_LIMIT_MS = 2_000;
 /** For what others had sent before they heard that this pod is gone. */
-const LAST_CALLS_MS = 100;
+const LAST_CALLS_MS = 300;
 
 /** Puts the parts together that make many pods one server. */
 export function createFleet(options: FleetOptions): Fleet {
