@@ -4,6 +4,7 @@ import { afterReading } from './after-reading.ts';
 import type { Hello } from './hello.ts';
 import { splitAddress } from './peer-address.ts';
 import { PeerError } from './peer-agent.ts';
+import { isBefore } from './phase.ts';
 import { ownerTag } from './session-id.ts';
 
 /** What goes to a peer. */
@@ -112,7 +113,10 @@ export class Peer {
 
   /** Takes note of what it says of itself. */
   greeted(hello: Hello): void {
-    this.#hello = hello;
+    const known = this.#hello;
+    // Greetings on several connections may overtake each other.
+    const outdated = known?.nonce === hello.nonce && isBefore(hello.phase, known.phase);
+    if (!outdated) this.#hello = hello;
     this.#tag = ownerTag(hello.address, hello.nonce);
     this.alive();
   }

@@ -28,8 +28,9 @@ const GREETING_LIMIT_MS = 35_000;
 /** How long peers may be silent until they count as gone. */
 const SILENT_MS = 5_000;
 const GREETING_PAUSE_MS = 200;
-/** An announcement is a courtesy: who misses it finds out by asking. */
 const ANNOUNCE_LIMIT_MS = 500;
+/** Who misses an announcement all the same finds out by asking, at the next refresh. */
+const ANNOUNCE_ATTEMPTS = 3;
 
 /** The other pods of the fleet. */
 export class Peers {
@@ -144,9 +145,18 @@ export class Peers {
 
   /** Tells everyone what this pod says of itself now. */
   async announce(path: '/berth/hello' | '/berth/goodbye' = '/berth/hello'): Promise<void> {
+    await Promise.all(this.reachable.map((peer) => this.#tell(peer, path)));
+  }
+
+  async #tell(peer: Peer, path: string): Promise<void> {
     const hello = this.#options.hello();
-    // Who is not reached finds out by asking.
-    await Promise.all(this.reachable.map((peer) => peer.ask(path, hello, ANNOUNCE_LIMIT_MS).catch(() => {})));
+    for (let attempt = 0; attempt < ANNOUNCE_ATTEMPTS && peer.reachable; attempt++) {
+      const heard = await peer.ask(path, hello, ANNOUNCE_LIMIT_MS).then(
+        () => true,
+        () => false,
+      );
+      if (heard) return;
+    }
   }
 
   /** Looks for peers that are new, greets those, and forgets those that are neither listed nor there. */

@@ -109,3 +109,33 @@ test('what a pod still has to answer when it says goodbye is not cut off', async
   answer();
   expect((await answering)?.statusCode).toBe(200);
 });
+
+test('a greeting that was overtaken by a later one takes nothing back', async () => {
+  const pod = await startPod();
+  const peers = newcomer(() => [pod]);
+  await peers.join();
+  peers.greeted(helloOf(pod, { phase: 'starting' }));
+  expect(peers.withRoom.map(({ address }) => address)).toEqual([pod]);
+  peers.greeted(helloOf(pod, { phase: 'starting', nonce: 'of another process' }));
+  expect(peers.withRoom).toEqual([]);
+});
+
+test('a peer that misses an announcement is told again', async () => {
+  const announced: string[] = [];
+  let deaf = true;
+  let own = '';
+  const pod = await startPeer(identity, {
+    hello: () => helloOf(own),
+    onRequest(req, res) {
+      announced.push(`${req.url} ${deaf ? 'missed' : 'heard'}`);
+      if (deaf) res.destroy();
+      else req.resume().on('end', () => res.end('{}'));
+      deaf = false;
+    },
+  });
+  own = pod.address;
+  const peers = newcomer(() => [own]);
+  peers.greeted(helloOf(own));
+  await peers.announce();
+  expect(announced).toEqual(['/berth/hello missed', '/berth/hello heard']);
+});
