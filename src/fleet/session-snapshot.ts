@@ -20,8 +20,6 @@ export interface SessionRecord {
   state: Record<string, unknown>;
   /** Milliseconds since 1970, so that it means the same on every pod. */
   readonly openedAt: number;
-  /** Milliseconds since 1970. */
-  lastUsed: number;
 }
 
 /** One event as it went out: which stream of the session it belongs to, and its JSON. */

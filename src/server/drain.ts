@@ -84,14 +84,14 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   await Promise.all([
     closeStreams(options, turn),
     fleet &&
-      handOver(
+      handOver({
         sessions,
         fleet,
         turn,
-        over,
-        () => over() || (settled() && (performance.now() >= windowEnd || !fleet.hopeful)),
         pause,
-      ),
+        over,
+        pointless: () => over() || (settled() && (performance.now() >= windowEnd || !fleet.hopeful)),
+      }),
   ]);
   while (!idle() && !over()) await pause(POLL_MS);
   clearInterval(closingIdle);
@@ -137,22 +137,27 @@ async function closeStreams(
   await Promise.all([listens?.endListens(turn), fleet?.closeRelays(awayFor, turn)]);
 }
 
+interface HandOverOptions {
+  readonly sessions: DrainOptions['sessions'];
+  readonly fleet: DrainFleet;
+  /** Resolves when the next stream may be closed. */
+  turn(): Promise<void>;
+  pause(milliseconds: number): Promise<void>;
+  /** Whether the time for it is up. */
+  over(): boolean;
+  /** Whether what could not be handed over by now never will be. */
+  pointless(): boolean;
+}
+
 /** Hands sessions over as their calls end, until none is left or there is no point any more. */
-async function handOver(
-  sessions: DrainOptions['sessions'],
-  fleet: DrainFleet,
-  turn: () => Promise<void>,
-  over: () => boolean,
-  pointless: () => boolean,
-  pause: (milliseconds: number) => Promise<void>,
-): Promise<void> {
+async function handOver({ sessions, fleet, turn, pause, over, pointless }: HandOverOptions): Promise<void> {
   if (!sessions.parkable) return;
   for (;;) {
     // Asked first: what the last call left behind is still handed over.
     const last = pointless();
     const all = [...sessions];
     if (last) for (const session of all) session.giveUpAsking();
-    const quiet = [...[...sessions.parked].map(({ record }) => record.id)];
+    const quiet = [...sessions.parked].map(({ record }) => record.id);
     quiet.push(...all.filter((session) => session.restable && !session.listening).map(({ record }) => record.id));
     await eachOf(quiet, MOVES_AT_ONCE, over, (id) => fleet.move(id));
     for (const session of all) {

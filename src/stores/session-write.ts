@@ -51,9 +51,9 @@ export function composeWrite(
 ): ComposedWrite | undefined {
   const { record, log } = session.snapshot();
   const { events, ...rest } = log;
+  const recordJson = JSON.stringify(record);
   const head = JSON.stringify(rest);
-  // Being used is no change: that is what the refresh is for.
-  const fingerprint = hash('sha1', JSON.stringify({ ...record, lastUsed: 0 }) + head);
+  const fingerprint = hash('sha1', recordJson + head);
   const at = performance.now();
   if (stored?.fingerprint === fingerprint && at - stored.at < refreshAfter) return undefined;
   return {
@@ -63,7 +63,7 @@ export function composeWrite(
       version,
       base: stored && { version: stored.version, events: stored.events },
       keep: events.length,
-      record: JSON.stringify(record),
+      record: recordJson,
       head,
       events: newerThan(events, stored?.sequence).map((event) => JSON.stringify(event)),
     },

@@ -150,7 +150,6 @@ describe('the peer port', () => {
 });
 
 function snapshotOf(id: string, epoch: number, calls: number): SessionSnapshot {
-  const now = Date.now();
   return {
     record: {
       id,
@@ -162,8 +161,7 @@ function snapshotOf(id: string, epoch: number, calls: number): SessionSnapshot {
       logLevel: undefined,
       subscriptions: [],
       state: { calls },
-      openedAt: now,
-      lastUsed: now,
+      openedAt: Date.now(),
     },
     log: { sequence: 0, trimmedTo: 0, lastStream: 0, listened: false, events: [] },
   };

@@ -43,7 +43,6 @@ export class HeldSession implements Storable {
 
 /** A session just opened, with one event. */
 export function newSession(owner: string): HeldSession {
-  const now = Date.now();
   const session = new HeldSession({
     record: {
       id: newSessionId(owner),
@@ -55,8 +54,7 @@ export function newSession(owner: string): HeldSession {
       logLevel: 'info',
       subscriptions: ['file:///a'],
       state: { seen: [1, '\n', null] },
-      openedAt: now,
-      lastUsed: now,
+      openedAt: Date.now(),
     },
     log: { sequence: 0, trimmedTo: 0, lastStream: 1, listened: true, events: [] },
   });

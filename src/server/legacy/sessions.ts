@@ -164,7 +164,6 @@ export class Sessions implements SessionObserver {
 
   /** Opens a session on a slot that is already taken; the slot goes back when the session ends. */
   open(initialize: JsonRpcRequest, release: Release, req: IncomingMessage, res: ServerResponse): void {
-    const now = Date.now();
     const session = this.#create({
       record: {
         id: newSessionId(this.#options.ownerTag),
@@ -176,8 +175,7 @@ export class Sessions implements SessionObserver {
         logLevel: undefined,
         subscriptions: [],
         state: {},
-        openedAt: now,
-        lastUsed: now,
+        openedAt: Date.now(),
       },
     });
     const held = this.#hold(session, release);
@@ -350,7 +348,6 @@ export class Sessions implements SessionObserver {
   }
 
   changed(session: Session, activity: Activity): void {
-    session.record.lastUsed = Date.now();
     // One that is on its way to another pod is neither parked nor closed here.
     if (this.#held.get(session.record.id)?.session !== session) return;
     this.#idle.set(session, activity);
