@@ -46,6 +46,7 @@ export class PeerAgent extends Agent {
   /** Requests without a connection, and how many dials are under way for them. */
   readonly #waiting: Connected[] = [];
   #dials = 0;
+  #failures = 0;
   /** Greeted, and not used by a request yet. */
   #spare: Socket | undefined;
   #destroyed = false;
@@ -86,6 +87,7 @@ export class PeerAgent extends Agent {
   #dialForWaiting(): void {
     if (this.#dials >= Math.min(MAX_DIALS, this.#waiting.length)) return;
     this.#dials++;
+    const failures = this.#failures;
     this.#dial().then(
       ({ socket }) => {
         this.#dials--;
@@ -96,10 +98,18 @@ export class PeerAgent extends Agent {
       },
       (error: PeerError) => {
         this.#dials--;
-        // All at once: in line, each would wait for a time limit of its own. Node reads no socket beside an error.
-        for (const connected of this.#waiting.splice(0)) connected(error, undefined as unknown as Duplex);
+        // Who waits when one fails that was under way together with another has come since, maybe to try once more.
+        if (failures === this.#failures) this.#failAll(error);
+        this.#dialForWaiting();
       },
     );
+  }
+
+  /** All at once: in line, each would wait for a time limit of its own. */
+  #failAll(error: PeerError): void {
+    this.#failures++;
+    // Node reads no socket beside an error.
+    for (const connected of this.#waiting.splice(0)) connected(error, undefined as unknown as Duplex);
   }
 
   #keep(socket: Socket): void {

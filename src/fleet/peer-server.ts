@@ -78,6 +78,8 @@ export async function listenForPeers(options: PeerServerOptions): Promise<PeerSe
     connection.pending++;
     res.once('close', () => {
       connection.pending--;
+      // An answer may have set it for a reader that stalls; a connection may idle.
+      req.socket.setTimeout(0);
       if (closing) endIfIdle(req.socket, connection);
     });
     onRequest(req, res, connection.peer);

@@ -4,7 +4,7 @@ import { afterReading } from './after-reading.ts';
 import type { Hello } from './hello.ts';
 import { splitAddress } from './peer-address.ts';
 import { PeerError } from './peer-agent.ts';
-import { isBefore } from './phase.ts';
+import { isBefore, type Phase } from './phase.ts';
 import { ownerTag } from './session-id.ts';
 
 /** What goes to a peer. */
@@ -41,7 +41,7 @@ const SILENCE_MS = 400;
 /** A peer that takes longer to say that it lives, twice, is suspended. */
 const LIFE_SIGN_MS = 300;
 const FAILURES_TO_SUSPEND = 2;
-/** A peer that was heard of within this time is not suspended, unless nothing listens at its address any more. */
+/** A peer that was heard of within this time lives, unless nothing listens at its address any more. */
 const ALIVE_MS = 700;
 /** How long a suspended peer is left alone; the refresh asks it again after that. */
 const SUSPENDED_MS = 1_000;
@@ -56,8 +56,11 @@ export class Peer {
   readonly #port: number;
   #hello: Hello | undefined;
   #tag: string | undefined;
+  #told: Phase | undefined;
   #heardAt = Number.NEGATIVE_INFINITY;
   #failures = 0;
+  /** One connection that does not come about fails all who wait for it, and counts once. */
+  #counted: Error | undefined;
   #suspendedUntil = Number.NEGATIVE_INFINITY;
   #fullUntil = Number.NEGATIVE_INFINITY;
   #lifeSign: Promise<boolean> | undefined;
@@ -78,6 +81,11 @@ export class Peer {
   /** The tag in the ids of the sessions that it opens. */
   get tag(): string | undefined {
     return this.#tag;
+  }
+
+  /** The last phase of this pod's that it is known to have heard of. */
+  get told(): Phase | undefined {
+    return this.#told;
   }
 
   get template(): string {
@@ -117,6 +125,7 @@ export class Peer {
     // Greetings on several connections may overtake each other.
     const outdated = known?.nonce === hello.nonce && isBefore(hello.phase, known.phase);
     if (!outdated) this.#hello = hello;
+    if (known?.nonce !== hello.nonce) this.#told = undefined;
     this.#tag = ownerTag(hello.address, hello.nonce);
     this.alive();
   }
@@ -130,7 +139,7 @@ export class Peer {
   /** Takes note that it did not answer in time; `absent`: that nothing is at its address. */
   failed(absent = false): void {
     // Who spoke a moment ago lives: it is this process, or that one, that is busy.
-    if (!absent && this.#options.clock() - this.#heardAt < ALIVE_MS) return;
+    if (!absent && this.#spokeLately) return;
     if (++this.#failures >= FAILURES_TO_SUSPEND) this.#suspendedUntil = this.#options.clock() + SUSPENDED_MS;
   }
 
@@ -179,7 +188,8 @@ export class Peer {
         watch();
         // One that refuses is there: it does not know this pod yet, or never will.
         const code = cause instanceof PeerError ? cause.code : undefined;
-        if (!sent && code !== 'refused') this.failed(code === 'unreachable');
+        if (!sent && code !== 'refused' && cause !== this.#counted) this.failed(code === 'unreachable');
+        this.#counted = cause;
         reject(new PeerFailure(this.address, sent ? 'lost' : 'unsent', cause));
       });
       outgoing.end(body);
@@ -202,6 +212,16 @@ export class Peer {
     } catch (cause) {
       throw new PeerFailure(this.address, 'lost', cause);
     }
+  }
+
+  /** Tells it what this pod says of itself; answers what it says of itself, or nothing when it does not. */
+  async greet(hello: Hello, milliseconds: number): Promise<Hello | undefined> {
+    // One that can not be reached is told again by whoever keeps the peers.
+    const answer = await this.ask('/berth/hello', hello, milliseconds).catch(() => undefined);
+    if (answer?.status !== 200) return undefined;
+    this.#told = hello.phase;
+    const said = answer.body as Hello | undefined;
+    return said?.address === this.address ? said : undefined;
   }
 
   /** Ends its idle connections; answers that are under way may still come. */
@@ -247,7 +267,12 @@ export class Peer {
       }
       this.failed();
     }
-    return false;
+    // Who speaks to others is merely too busy for one more connection.
+    return this.#spokeLately;
+  }
+
+  get #spokeLately(): boolean {
+    return this.#options.clock() - this.#heardAt < ALIVE_MS;
   }
 
   #lifeSignWithin(milliseconds: number): Promise<boolean> {

@@ -27,9 +27,9 @@ const REFRESH_MS = 2_000;
 const GREETING_LIMIT_MS = 35_000;
 /** How long peers may be silent until they count as gone. */
 const SILENT_MS = 5_000;
+/** How long a peer may take to answer a greeting. */
+const GREETING_PATIENCE_MS = 500;
 const GREETING_PAUSE_MS = 200;
-const ANNOUNCE_LIMIT_MS = 500;
-/** Who misses an announcement all the same finds out by asking, at the next refresh. */
 const ANNOUNCE_ATTEMPTS = 3;
 
 /** The other pods of the fleet. */
@@ -143,20 +143,31 @@ export class Peers {
     this.#forget(peer);
   }
 
-  /** Tells everyone what this pod says of itself now. */
-  async announce(path: '/berth/hello' | '/berth/goodbye' = '/berth/hello'): Promise<void> {
-    await Promise.all(this.reachable.map((peer) => this.#tell(peer, path)));
+  /** Tells everyone in which phase this pod is now. Who is too busy to hear it is told at the next refresh. */
+  async announce(): Promise<void> {
+    for (let attempt = 0; attempt < ANNOUNCE_ATTEMPTS; attempt++) {
+      if (attempt > 0) await sleep(GREETING_PAUSE_MS);
+      const untold = this.reachable.filter((peer) => !this.#heardPhase(peer));
+      await Promise.all(untold.map((peer) => this.#greet(peer)));
+      if (untold.every((peer) => this.#heardPhase(peer))) return;
+    }
   }
 
-  async #tell(peer: Peer, path: string): Promise<void> {
+  /** Tells everyone that this pod is gone. */
+  async sayGoodbye(): Promise<void> {
     const hello = this.#options.hello();
-    for (let attempt = 0; attempt < ANNOUNCE_ATTEMPTS && peer.reachable; attempt++) {
-      const heard = await peer.ask(path, hello, ANNOUNCE_LIMIT_MS).then(
-        () => true,
-        () => false,
-      );
-      if (heard) return;
-    }
+    // Who does not hear it finds out by asking.
+    const told = this.reachable.map((peer) => peer.ask('/berth/goodbye', hello, GREETING_PATIENCE_MS).catch(() => {}));
+    await Promise.all(told);
+  }
+
+  /** Whether it is not known to live as it did, or one of both may not know in which phase the other is. */
+  #wantsGreeting(peer: Peer): boolean {
+    return !peer.reachable || !peer.settled || !this.#heardPhase(peer) || !this.#listed.has(peer.address);
+  }
+
+  #heardPhase(peer: Peer): boolean {
+    return peer.told === this.#options.hello().phase;
   }
 
   /** Looks for peers that are new, greets those, and forgets those that are neither listed nor there. */
@@ -168,16 +179,11 @@ export class Peers {
     for (const { tag } of this.reachable) if (tag !== undefined) tags.add(tag);
     const candidates = new Set([...this.#listed, ...this.#mentioned]);
     candidates.delete(hello().address);
+    for (const address of candidates) if (!this.#gone.has(address)) this.#add(address);
+    const returned = [...this.#gone.keys()].filter((address) => this.#listed.has(address));
     await Promise.all([
-      ...[...candidates]
-        .filter((address) => !this.#peers.has(address) && !this.#gone.has(address))
-        .map((address) => this.#greet(this.#add(address))),
-      ...[...this.#peers.values()]
-        .filter((peer) => !peer.reachable || !peer.settled || !this.#listed.has(peer.address))
-        .map((peer) => this.#greet(peer)),
-      ...[...this.#gone.keys()]
-        .filter((address) => this.#listed.has(address))
-        .map((address) => this.#greetAgain(address)),
+      ...[...this.#peers.values()].filter((peer) => this.#wantsGreeting(peer)).map((peer) => this.#greet(peer)),
+      ...returned.map((address) => this.#greetAgain(address)),
     ]);
     for (const address of this.#gone.keys()) if (!this.#listed.has(address)) this.#gone.delete(address);
     for (const peer of this.#peers.values()) {
@@ -200,8 +206,8 @@ export class Peers {
   }
 
   async #greet(peer: Peer): Promise<void> {
-    // A peer that can not be reached is looked for again at the next refresh.
-    await peer.ask('/berth/hello', this.#options.hello(), ANNOUNCE_LIMIT_MS).catch(() => {});
+    const said = await peer.greet(this.#options.hello(), GREETING_PATIENCE_MS);
+    if (said !== undefined) this.greeted(said);
   }
 
   /** An address whose pod has left may have been given to a new one. */

@@ -43,6 +43,7 @@ describe('a fleet admits exactly what its pods can hold together', () => {
       const next = await open();
       const seen = { statuses: tallied(burst.map(({ status }) => status)), next: next.status, held: await held() };
       console.info(`session affinity ${sessionAffinity}: ${JSON.stringify(seen)}`);
+      for (const { status, body } of burst) if (status !== 200) console.error(status, body);
       expect(seen).toEqual({ statuses: { 200: REPLICAS * CAP }, next: 503, held: full });
       const ended = burst.map(({ id }) => send(route, 'DELETE', url, { 'mcp-session-id': String(id) }));
       expect(tallied((await Promise.all(ended)).map(({ status }) => status))).toEqual({ 200: REPLICAS * CAP });

@@ -1,20 +1,27 @@
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Hello } from '../../src/fleet/hello.ts';
 import { createKeyIdentity } from '../../src/fleet/key-identity.ts';
 import { PeerAgent } from '../../src/fleet/peer-agent.ts';
 import type { PeerSource } from '../../src/fleet/peer-source.ts';
 import { Peers } from '../../src/fleet/peers.ts';
+import type { Phase } from '../../src/fleet/phase.ts';
 import { SeenTags } from '../../src/fleet/seen-tags.ts';
 import { ELSEWHERE, helloOf, startPeer } from './peers.ts';
 
 const identity = createKeyIdentity(Buffer.alloc(32, 7));
 
 /** What a pod knows that finds the others in a list that changes. */
-function newcomer(list: () => readonly string[], unheardOf = 1) {
+const newcomer = (list: () => readonly string[], unheardOf = 1) => memberOf(list, unheardOf).peers;
+
+/** The same, and in which phase it is. */
+function memberOf(list: () => readonly string[], unheardOf = 1) {
   const ended = new AbortController();
   onTestFinished(() => ended.abort());
   const clock = () => performance.now();
-  const hello = () => helloOf(ELSEWHERE);
+  const state = { phase: 'starting' as Phase };
+  const hello = () => helloOf(ELSEWHERE, state);
   const source: PeerSource = {
     unheardOf,
     changing: true,
@@ -32,7 +39,7 @@ function newcomer(list: () => readonly string[], unheardOf = 1) {
     clock,
     signal: ended.signal,
   });
-  return peers;
+  return { peers, state };
 }
 
 /** A peer that answers greetings as a pod does. */
@@ -120,22 +127,57 @@ test('a greeting that was overtaken by a later one takes nothing back', async ()
   expect(peers.withRoom).toEqual([]);
 });
 
-test('a peer that misses an announcement is told again', async () => {
-  const announced: string[] = [];
-  let deaf = true;
+/** A peer that keeps what it is told, and says itself what it is told to say. */
+async function startListener() {
+  const heard: Phase[] = [];
   let own = '';
+  const state = { phase: 'serving' as Phase, deaf: false };
   const pod = await startPeer(identity, {
-    hello: () => helloOf(own),
+    hello: () => helloOf(own, { phase: state.phase }),
     onRequest(req, res) {
-      announced.push(`${req.url} ${deaf ? 'missed' : 'heard'}`);
-      if (deaf) res.destroy();
-      else req.resume().on('end', () => res.end('{}'));
-      deaf = false;
+      if (state.deaf) return void res.destroy();
+      void text(req).then((body) => {
+        heard.push((JSON.parse(body) as Hello).phase);
+        res.end(JSON.stringify(helloOf(own, { phase: state.phase })));
+      });
     },
   });
   own = pod.address;
-  const peers = newcomer(() => [own]);
-  peers.greeted(helloOf(own));
+  return { address: own, heard, state };
+}
+
+test('a peer that misses an announcement is told again', async () => {
+  const pod = await startListener();
+  const { peers, state } = memberOf(() => [pod.address]);
+  await peers.refresh();
+  state.phase = 'serving';
+  pod.state.deaf = true;
+  const announced = peers.announce();
+  await sleep(50);
+  pod.state.deaf = false;
+  await announced;
+  expect(pod.heard).toEqual(['starting', 'serving']);
+});
+
+test('a peer that misses every announcement hears of the phase at the next refresh, and only once', async () => {
+  const pod = await startListener();
+  const { peers, state } = memberOf(() => [pod.address]);
+  await peers.refresh();
+  state.phase = 'serving';
+  pod.state.deaf = true;
   await peers.announce();
-  expect(announced).toEqual(['/berth/hello missed', '/berth/hello heard']);
+  pod.state.deaf = false;
+  for (let i = 0; i < 3; i++) await peers.refresh();
+  expect(pod.heard).toEqual(['starting', 'serving']);
+});
+
+test('a refresh learns in which phase a peer is over the connection that there is', async () => {
+  const pod = await startListener();
+  pod.state.phase = 'starting';
+  const { peers } = memberOf(() => [pod.address]);
+  await peers.refresh();
+  expect(peers.withRoom).toEqual([]);
+  pod.state.phase = 'serving';
+  await peers.refresh();
+  expect(peers.withRoom.map(({ address }) => address)).toEqual([pod.address]);
 });

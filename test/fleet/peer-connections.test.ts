@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { PeerIdentity } from '../../src/fleet/identity.ts';
 import { createKeyIdentity } from '../../src/fleet/key-identity.ts';
@@ -330,4 +331,20 @@ test('a greeted connection whose server went away is not used', async () => {
   await server.close();
   await expect(agent.greet()).rejects.toMatchObject({ code: 'unreachable' });
   await expect(ask(agent)).rejects.toMatchObject({ code: 'unreachable' });
+});
+
+test('a time limit that an answer had does not end the connection when it idles', async () => {
+  const ports = new Set<number | undefined>();
+  const server = await startPeer(await keyIdentity(), {
+    onRequest: (req, res) => {
+      ports.add(req.socket.remotePort);
+      res.setTimeout(100);
+      req.resume().on('end', () => res.end());
+    },
+  });
+  const agent = agentFor(server.address, await keyIdentity());
+  await ask(agent);
+  await sleep(300);
+  await ask(agent);
+  expect(ports.size).toBe(1);
 });

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hello } from '../../src/fleet/hello.ts';
 import { createKeyIdentity } from '../../src/fleet/key-identity.ts';
 import { ownerTag } from '../../src/fleet/session-id.ts';
@@ -20,10 +21,12 @@ export interface PlayedPeerOptions {
   mcp?(res: ServerResponse): void;
   /** Answers where a session is; by default that it does not know. */
   find?(): unknown;
+  /** How long it takes for each connection to be let in. */
+  busyFor?(): number;
 }
 
 /** A pod that is none: it has the fleet's key, answers what its peers ask, and keeps what they asked. */
-export async function playPeer(key: string, { tags = {}, mcp, find }: PlayedPeerOptions = {}) {
+export async function playPeer(key: string, { tags = {}, mcp, find, busyFor }: PlayedPeerOptions = {}) {
   const identity = createKeyIdentity(Buffer.from(key, 'latin1'));
   const asked: Asked[] = [];
   let address = '';
@@ -40,6 +43,10 @@ export async function playPeer(key: string, { tags = {}, mcp, find }: PlayedPeer
   };
   const peer = await startPeer(identity, {
     hello,
+    isPeer: async () => {
+      await sleep(busyFor?.() ?? 0);
+      return true;
+    },
     onRequest(req, res, { address: by }) {
       asked.push({ path: req.url ?? '', by, headers: req.headers });
       void answer(req, res);

@@ -349,6 +349,7 @@ export class MemoryPod {
         return current().filter((peer) => peer.mayHaveRoom);
       },
       announce: async () => {},
+      sayGoodbye: async () => {},
     };
     return {
       port: 0,

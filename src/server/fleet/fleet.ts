@@ -104,7 +104,7 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     async leave() {
       await departures.tellMoves();
-      await peers.announce('/berth/goodbye');
+      await peers.sayGoodbye();
       await new Promise((resolve) => setTimeout(resolve, LAST_CALLS_MS));
       const closed = membership.close();
       const cut = setTimeout(() => membership.destroy(), LAST_CALLS_MS);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Moves } from '../../fleet/moves.ts';
 import { type Peer, PeerFailure } from '../../fleet/peer.ts';
 import type { Peers } from '../../fleet/peers.ts';
-import { answerError, answerSessionNotFound } from '../answers.ts';
+import { answerEmpty, answerError, answerSessionNotFound } from '../answers.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
 import { ErrorCode } from '../json-rpc.ts';
 import type { Sessions } from '../legacy/sessions.ts';
@@ -33,6 +33,8 @@ type Passed = { readonly kind: 'answered' } | { readonly kind: 'unsent' } | { re
 /** What became of a request for a session that is not here. */
 type Reached = 'answered' | 'here' | 'unknown' | 'full' | 'lost' | 'unsure';
 
+/** How often a peer is offered the same work: one that was too busy for it may have room. */
+const MOST_OFFERS = 2;
 /** A session that moves more often than this while a request is after it can not be caught. */
 const MOST_ATTEMPTS = 8;
 /** How long to hope that a silent pod speaks again, or that its session turns up: a client takes a refusal for a failure. */
@@ -59,18 +61,24 @@ export class ForClients implements Elsewhere {
 
   async offer(work: Work): Promise<boolean> {
     const { peers, refuse } = this.#options;
-    for (const peer of shuffled(peers.withRoom)) {
-      // Somebody else may have been told meanwhile that it is full.
-      if (!peer.mayHaveRoom) continue;
+    const attempts = new Map<Peer, number>();
+    const attemptsAt = (peer: Peer) => attempts.get(peer) ?? 0;
+    for (;;) {
+      // Looked up anew each time: others may have been told meanwhile that one is full, or that one has begun to serve.
+      const candidates = shuffled(peers.withRoom).filter((peer) => attemptsAt(peer) < MOST_OFFERS);
+      const [peer] = candidates.sort((a, b) => attemptsAt(a) - attemptsAt(b));
+      if (peer === undefined) return false;
+      attempts.set(peer, attemptsAt(peer) + 1);
       const { kind } = await this.#pass(peer, work);
       if (kind === 'answered') return true;
       if (kind === 'full') peer.full();
+      // A client that has gone needs no answer.
+      if (work.res.destroyed) return true;
       if (kind === 'lost') {
         refuse(work.res, 'unreachable');
         return true;
       }
     }
-    return false;
   }
 
   serve(id: string, work: Work, again: () => void): void {
@@ -92,6 +100,8 @@ export class ForClients implements Elsewhere {
       const reached = await this.#reach(search, work);
       if (reached === 'answered' || work.res.destroyed) return;
       if (reached === 'here') return again();
+      // It was the answer to the first DELETE that was lost.
+      if (reached === 'unknown' && search.mayHaveEnded) return answerEmpty(work.res, 200);
       if (reached === 'unknown') return answerSessionNotFound(work.res);
       if (reached === 'full') return refuse(work.res, 'returning');
       if (reached === 'lost' || clock() >= hopeless) return refuse(work.res, 'unreachable');
@@ -115,6 +125,7 @@ export class ForClients implements Elsewhere {
       if (passed.kind === 'answered' || passed.kind === 'full') return passed.kind;
       // A call that may have been begun is not begun a second time; what only looks may look again.
       if (passed.kind === 'lost' && req.method === 'POST') return 'lost';
+      if (passed.kind === 'lost' && req.method === 'DELETE') search.mayHaveEnded = true;
       if (passed.kind === 'moved' && moves.set(id, passed)) continue;
       // A pod that tells of a move which is no news does not have it, and was not told of its end.
       if (passed.kind === 'unsent' || passed.kind === 'lost') search.silent.add(found.address);

@@ -30,6 +30,8 @@ export class Search {
   readonly silent = new Set<string>();
   /** Whether everybody was asked before: once is paid for, what follows is not. */
   paid = false;
+  /** Whether a pod may have ended it for this request without being able to say so. */
+  mayHaveEnded = false;
 
   constructor(id: string) {
     this.id = id;

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { newSessionId } from '../../src/fleet/session-id.ts';
+import { startListedFleet } from './listed-fleet.ts';
+import { initialize, inSession, openSession, post } from './wire.ts';
+
+test('work that a pod has no slot for goes to a peer that was too busy for one more connection at first', async () => {
+  const state = { slow: 0, served: 0 };
+  const { members } = await startListedFleet(
+    1,
+    { maxConnections: '1' },
+    {
+      mcp(res) {
+        res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+        // The first one keeps its connection.
+        if (++state.served > 1) res.end();
+      },
+      busyFor: () => (state.slow-- > 0 ? 500 : 0),
+    },
+  );
+  const url = String(members[0]?.url);
+  const gone = new AbortController();
+  const held = await openSession(url);
+  await fetch(url, { headers: { accept: 'text/event-stream', ...inSession(held) }, signal: gone.signal });
+  expect((await post(url, initialize(), {}, gone.signal)).status).toBe(200);
+  state.slow = 3;
+  expect((await post(url, initialize())).status).toBe(200);
+  gone.abort();
+});
+
+test('a DELETE whose answer was lost is no DELETE of an unknown session', async () => {
+  let asked = 0;
+  const { members, peer } = await startListedFleet(
+    1,
+    {},
+    {
+      mcp(res) {
+        if (++asked === 1) res.destroy();
+        else res.writeHead(421, { 'x-berth-answer': 'unknown' }).end();
+      },
+    },
+  );
+  const remove = () => fetch(String(members[0]?.url), { method: 'DELETE', headers: inSession(newSessionId(peer.tag)) });
+  expect((await remove()).status).toBe(200);
+  expect((await remove()).status).toBe(404);
+});
