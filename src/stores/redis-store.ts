@@ -109,6 +109,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Sess
 
   const store: SessionStore = {
     changed: (session) => writer.changed(session),
+    has: (id) => writer.has(id),
     removed: (record) => writer.remove(record),
     released: (id) => writer.forget(id),
 

@@ -35,6 +35,8 @@ export type Absent = 'unknown' | 'away';
 export interface SessionStore {
   /** Takes note that a held session changed or was used; its newest state is written soon, many changes at once. */
   changed(session: Storable): void;
+  /** Whether the newest state of a held session is in the store. */
+  has(id: string): boolean;
   /** The session ended for good: its copy goes, unless somebody else took it over. */
   removed(record: SessionRecord): void;
   /** It lives elsewhere now, or is to be left to the store: forgets it here and leaves the copy. */

@@ -71,6 +71,11 @@ export class WriteBehind {
     return this.#waiting.size;
   }
 
+  /** Whether the newest state of a session is in the store. */
+  has(id: string): boolean {
+    return this.#held.get(id)?.stored !== undefined && !this.#waiting.has(id);
+  }
+
   changed(session: Storable): void {
     const { id } = session.record;
     let held = this.#held.get(id);

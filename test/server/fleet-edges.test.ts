@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startRedis } from '../fixtures/redis.ts';
 import { startFleet } from './fleet-lab.ts';
 import { eventually, startLab } from './running.ts';
-import { events, initialize, inSession, modernPost, openSession, post, toolCall } from './wire.ts';
+import { events, initialize, inSession, messageIn, modernPost, openSession, post, toolCall } from './wire.ts';
 
 const listen = (url: string, id: string, signal?: AbortSignal) =>
   fetch(url, { headers: { accept: 'text/event-stream', ...inSession(id) }, ...(signal && { signal }) });
@@ -59,6 +59,27 @@ test('clients that come back through a pod that leaves, and listeners through it
   await Promise.all(reading);
 });
 
+test('a listener through a pod that leaves gets its graceful result from it', async () => {
+  const { members } = await startFleet(2, { maxConnections: '1' });
+  const [leaving] = members as [(typeof members)[number], (typeof members)[number]];
+  const gone = new AbortController();
+  onTestFinished(() => gone.abort());
+  // The only slot, so that the listener's is on the other pod.
+  await listen(leaving.url, await openSession(leaving.url), gone.signal);
+  const wanted = { notifications: { toolsListChanged: true } };
+  const heard = events(await modernPost(leaving.url, 'subscriptions/listen', wanted, gone.signal));
+  const acknowledged = (await heard.next()).value;
+  expect(messageIn(acknowledged)).toMatchObject({ method: 'notifications/subscriptions/acknowledged' });
+  await leaving.stop();
+  const subscription = { 'io.modelcontextprotocol/subscriptionId': 1 };
+  expect(messageIn((await heard.next()).value)).toEqual({
+    jsonrpc: '2.0',
+    id: 1,
+    result: { resultType: 'complete', _meta: subscription },
+  });
+  expect((await heard.next()).done).toBe(true);
+});
+
 test('a pod that may keep no parked session still takes in sessions with a slot, and loses none', async () => {
   const { members } = await startFleet(2, { maxParked: '0' });
   const [leaving, staying] = members as [(typeof members)[number], (typeof members)[number]];
@@ -99,6 +120,17 @@ test('of several requests that find their session in the store after a restart, 
   );
   expect(texts.map(({ content: [{ text }] }) => text).toSorted()).toEqual([4, 5, 6, 7, 8].map((n) => `${id}:${n}`));
   expect(await after.counts()).toMatchObject({ sessions: { active: 1, parked: 0 } });
+});
+
+test('a parked session that is one too many goes on from the store, however soon it had to go', async () => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.close());
+  const settings = { sessionStore: redis.url, maxConnections: '1', maxParked: '1' };
+  const lab = await startLab(settings, undefined, { sessions: 'parkable' });
+  const ids: string[] = [];
+  for (let i = 0; i < 20; i++) ids.push(await openSession(lab.url));
+  await eventually(lab.counts, ({ sessions }) => sessions.parked === 1);
+  for (const id of ids) expect((await post(lab.url, toolCall(1, 'session'), inSession(id))).status).toBe(200);
 });
 
 test('a state that is no JSON keeps its session here, and the process alive', async () => {

@@ -11,7 +11,7 @@ import type { ForwardResult } from '../metrics.ts';
 import type { Refuse } from '../refusals.ts';
 import type { Departures } from './departures.ts';
 import { type PeerAnswer, readPeerAnswer } from './peer-answer.ts';
-import { passedRequestHeaders, type Relays } from './relays.ts';
+import { askBack, passedRequestHeaders, type Relays, resultOfListen } from './relays.ts';
 import { Search, type SessionFinder } from './session-finder.ts';
 
 export interface ForClientsOptions {
@@ -161,7 +161,8 @@ export class ForClients implements Elsewhere {
       });
       const said = readPeerAnswer(answer);
       if (said === undefined) {
-        await this.#options.relays.pass(answer, res, req.method === 'GET' || listens);
+        const farewell = listens ? resultOfListen(body) : req.method === 'GET' ? askBack : undefined;
+        await this.#options.relays.pass(answer, res, farewell);
         return { kind: 'answered' };
       }
       answer.resume();

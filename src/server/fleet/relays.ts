@@ -1,5 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import { STALL_MS } from '../answers.ts';
+import type { RequestId } from '../json-rpc.ts';
 
 /** What concerns one connection only (RFC 9110 §7.6.1), and what pods say among each other. */
 const NOT_PASSED = /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|x-berth-.*)$/;
@@ -18,8 +20,22 @@ function passedHeaders(headers: IncomingMessage['headers']): OutgoingHttpHeaders
 interface RelayedStream {
   readonly answer: IncomingMessage;
   readonly res: ServerResponse;
+  readonly farewell: Farewell;
   /** Whether what went out so far ends between two events. */
   whole: boolean;
+}
+
+/** What a stream ends with when it is closed here, as one whole event; `retry` in milliseconds. */
+export type Farewell = (retry: number) => string;
+
+/** A client of the legacy era comes back after that time. */
+export const askBack: Farewell = (retry) => `retry: ${Math.round(retry)}\n\n`;
+
+/** The graceful result of a listener, by its request (MCP 2026-07-28, subscriptions, graceful closure). */
+export function resultOfListen(request: string | undefined): Farewell {
+  const { id } = JSON.parse(request ?? '{}') as { readonly id?: RequestId };
+  const result = { resultType: 'complete', _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
+  return () => `event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, result })}\n\n`;
 }
 
 /** The answers of peers that run through this pod to their clients. */
@@ -45,8 +61,11 @@ export class Relays {
     };
   }
 
-  /** Passes an answer on as it comes, no faster than the client reads; resolves when it is over, however it ends. */
-  pass(answer: IncomingMessage, res: ServerResponse, closable: boolean): Promise<void> {
+  /**
+   * Passes an answer on as it comes, no faster than the client reads; resolves when it is over, however it ends. A stream
+   * with a farewell is closed in a drain, any other is the answer to a call.
+   */
+  pass(answer: IncomingMessage, res: ServerResponse, farewell: Farewell | undefined): Promise<void> {
     if (res.destroyed) {
       // Its client went while the answer came: nothing would tell of that any more.
       answer.destroy();
@@ -56,11 +75,8 @@ export class Relays {
     res.writeHead(answer.statusCode ?? 502, passedHeaders(answer.headers));
     // Keep-alives of the owner move some bytes where the client reads.
     if (isStream) res.setTimeout(STALL_MS).flushHeaders();
-    const relayed: RelayedStream = { answer, res, whole: true };
-    if (isStream && closable) this.#streams.add(relayed);
-    answer.on('data', (chunk: Buffer) => {
-      relayed.whole = chunk.at(-1) === NEWLINE && chunk.at(-2) === NEWLINE;
-    });
+    const relayed = isStream && farewell !== undefined ? { answer, res, farewell, whole: true } : undefined;
+    if (relayed !== undefined) this.#watch(relayed);
     answer.pipe(res);
     // A stream whose owner is gone ends as if it were closed: its client comes back with the last event it has.
     answer.once('close', () => {
@@ -69,19 +85,27 @@ export class Relays {
     });
     return new Promise((resolve) => {
       res.once('close', () => {
-        this.#streams.delete(relayed);
+        if (relayed !== undefined) this.#streams.delete(relayed);
         answer.destroy();
         resolve();
       });
     });
   }
 
-  /** Closes the streams that are open now, one by one; their clients resume them through another pod. */
+  #watch(relayed: RelayedStream): void {
+    this.#streams.add(relayed);
+    relayed.answer.on('data', (chunk: Buffer) => {
+      relayed.whole = chunk.at(-1) === NEWLINE && chunk.at(-2) === NEWLINE;
+    });
+  }
+
+  /** Closes the streams that are open now, one by one; their clients go on through another pod. */
   async closeStreams(retry: () => number, turn: () => Promise<void>): Promise<void> {
-    for (const { answer, res, whole } of [...this.#streams]) {
+    for (const relayed of [...this.#streams]) {
       await turn();
+      const { answer, res, farewell } = relayed;
       answer.unpipe(res);
-      if (whole) res.write(`retry: ${Math.round(retry())}\n\n`);
+      if (relayed.whole) res.write(farewell(retry()));
       res.end();
     }
   }

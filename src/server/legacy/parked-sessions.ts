@@ -61,14 +61,14 @@ export class ParkedSessions {
     return this.#parked.values();
   }
 
-  /** Keeps one more; answers the one that had to go for it. `leaving` is about to be taken out, and does not count. */
-  add(parked: ParkedSession, leaving?: string): ParkedSession | undefined {
+  add(parked: ParkedSession): void {
     this.#parked.set(parked.record.id, parked);
+  }
+
+  /** The oldest, when there are too many. `leaving` is about to be taken out, and does not count. */
+  surplus(leaving?: string): ParkedSession | undefined {
     const counted = this.#parked.size - (leaving !== undefined && this.#parked.has(leaving) ? 1 : 0);
-    if (counted <= this.#limit) return undefined;
-    const [oldest] = this.#parked.values();
-    // One that has just come is on its way to a slot, or there would be none to go for it.
-    return oldest === undefined || oldest === parked ? undefined : this.take(oldest.record.id);
+    return counted > this.#limit ? this.#parked.values().next().value : undefined;
   }
 
   /** Hands one out, for good. */

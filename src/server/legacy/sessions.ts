@@ -31,6 +31,9 @@ export interface SessionMetrics {
 
 /** Keeps a copy of sessions outside of the process; `undefined` where there is none. */
 export interface SessionCopies {
+  readonly available: boolean;
+  /** Whether the newest state of a session is there. */
+  has(id: string): boolean;
   changed(session: Session | ParkedSession): void;
   removed(record: SessionRecord): void;
   released(id: string): void;
@@ -338,6 +341,7 @@ export class Sessions implements SessionObserver {
     this.#changes.forgetOld();
     for (const session of this.#quietFor(sessionIdleTimeout)) session.end('expired');
     for (const parked of this.#parked.unusedSince(clock() - sessionIdleTimeout)) this.#endParked(parked, 'expired');
+    this.#dropSurplus();
     if (!this.parkable) return;
     for (const session of this.#idle.for('quiet', parkAfter)) {
       if (!this.#fitToRest(session)) continue;
@@ -426,13 +430,27 @@ export class Sessions implements SessionObserver {
   }
 
   #park(parked: ParkedSession, returning?: string): void {
-    const surplus = this.#parked.add(parked, returning);
+    this.#parked.add(parked);
     if (this.#options.copies !== undefined) parked.log.onAppend = () => this.noted(parked);
     this.noted(parked);
-    if (surplus === undefined) return;
-    // Where there is a copy it is not lost: whoever is asked for it next takes it over.
-    if (this.#options.copies === undefined) this.#endParked(surplus, 'evicted');
-    else this.#left(surplus.record);
+    this.#dropSurplus(parked, returning);
+  }
+
+  /** Lets go of the oldest parked sessions that are too many. Whoever is asked for one that has a copy takes it over. */
+  #dropSurplus(arriving?: ParkedSession, returning?: string): void {
+    const { copies } = this.#options;
+    for (;;) {
+      const surplus = this.#parked.surplus(returning);
+      // One that has just come is on its way to a slot, or there would be none to go for it.
+      if (surplus === undefined || surplus === arriving) return;
+      const { record } = surplus;
+      const copied = copies?.has(record.id) === true;
+      // Its copy is on the way: it goes once that is written.
+      if (!copied && copies?.available === true) return;
+      this.#parked.take(record.id);
+      if (copied) this.#left(record);
+      else this.#endParked(surplus, 'evicted');
+    }
   }
 
   #endParked({ record, onEnd }: { record: SessionRecord; onEnd: readonly OnEnd[] }, reason: EndReason): void {
