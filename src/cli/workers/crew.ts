@@ -41,6 +41,8 @@ export class Crew {
   async start(): Promise<Listening> {
     const first = await this.#launch();
     this.#port = first.port;
+    // Stopped meanwhile: nobody would stop those who come now.
+    if (this.#stopping.signal.aborted) return first;
     const { workers } = this.#options.config;
     await Promise.all(Array.from({ length: workers - 1 }, () => this.#launch()));
     return first;
