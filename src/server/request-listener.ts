@@ -25,10 +25,21 @@ export function createRequestListener(options: RequestListenerOptions): RequestL
     else unanswered.add(res.once('close', () => unanswered.delete(res)));
     if (answerProbe(path, res)) return;
     if (!checkHost(req, res)) return;
-    if (path === '/mcp' || path === '/mcp/') return mcp.handle(req, res);
+    if (path === '/mcp' || path === '/mcp/') {
+      if (staysOpen(req)) res.shouldKeepAlive = false;
+      return mcp.handle(req, res);
+    }
     if (path === '/' && (req.method === 'GET' || req.method === 'HEAD')) return answerJson(res, 200, identity);
     answerError(res, 404, { code: -32000, message: `Nothing is served at ${path}. MCP is at /mcp.` });
   };
+}
+
+/**
+ * Whether the answer is a stream without an end of its own. Its socket is not used again: after a drain that ended the
+ * stream it would look good to its client, and be closed in the face of the next request.
+ */
+function staysOpen({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
 }
 
 /** The path of a request's target, without its query. */

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { startFleet } from './fleet-lab.ts';
 import { eventually, startLab } from './running.ts';
 import {
   events,
   initialize,
   inSession,
+  JSON_AND_EVENTS,
   messageIn,
   modernCall,
   modernPost,
@@ -145,22 +147,24 @@ test('a keep-alive socket in use learns to close before the end', async () => {
   agent.destroy();
 });
 
-test('a socket that a stream has left idle is closed once what came on it could not be finished any more', async () => {
+test('a socket that the stream of a call has left idle is closed once what came on it could not be finished any more', async () => {
   const lab = await startLab({ drainWindow: '100ms', longestCall: '10s' });
   const id = await openSession(lab.url);
-  const call = post(lab.url, toolCall(1, 'wait', { ms: 2_000 }), inSession(id));
+  const long = post(lab.url, toolCall(1, 'wait', { ms: 3_500 }), inSession(id));
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const stream = await new Promise<IncomingMessage>((resolve, reject) => {
-    const headers = { accept: 'text/event-stream', ...inSession(id) };
-    request(lab.url, { agent, headers }, resolve).on('error', reject).end();
+    const headers = { ...JSON_AND_EVENTS, ...inSession(id) };
+    const call = request(lab.url, { agent, method: 'POST', headers }, resolve).on('error', reject);
+    call.end(JSON.stringify(toolCall(2, 'wait', { ms: 2_300 })));
   });
   const { socket } = stream;
+  expect(stream.headers.connection).toBe('keep-alive');
   void lab.stop();
   await once(stream.resume(), 'end');
-  // The drain goes on, since the call does.
+  // The drain goes on, since the other call does.
   await once(socket, 'close');
   expect(lab.notes.running).toBe(1);
-  expect((await call).status).toBe(200);
+  expect((await long).status).toBe(200);
   agent.destroy();
 });
 
@@ -174,6 +178,23 @@ test('a call from before the drain is answered with Connection: close', async ()
   );
   void lab.stop();
   expect((await call).headers.get('connection')).toBe('close');
+});
+
+test('the socket of a stream is not used again, so that no request meets the end of a drain there', async () => {
+  const { members } = await startFleet(2);
+  const gone = new AbortController();
+  onTestFinished(() => gone.abort());
+  const { signal } = gone;
+  const connections: (string | null)[] = [];
+  const id = await openSession(String(members[0]?.url));
+  for (const { url } of members) {
+    const stream = await fetch(url, { headers: { accept: 'text/event-stream', ...inSession(id) }, signal });
+    const wanted = { notifications: { toolsListChanged: true } };
+    const listener = await modernPost(url, 'subscriptions/listen', wanted, signal);
+    const call = await post(url, toolCall(1, 'echo', { value: 'x' }), inSession(id));
+    for (const { headers } of [stream, listener, call]) connections.push(headers.get('connection'));
+  }
+  expect(connections).toEqual(['close', 'close', 'keep-alive', 'close', 'close', 'keep-alive']);
 });
 
 test('a session on its way in when the drain begins is answered', async () => {
