@@ -43,7 +43,7 @@ type Connected = (error: Error | null, socket: Duplex) => void;
 export class PeerAgent extends Agent {
   readonly #options: PeerAgentOptions;
   readonly #dialling = new Set<Socket>();
-  /** Requests without a connection, and how many dials are under way for them. */
+  /** Requests without a connection, and how many dials are under way for them that were begun since the last failure. */
   readonly #waiting: Connected[] = [];
   #dials = 0;
   #failures = 0;
@@ -88,19 +88,21 @@ export class PeerAgent extends Agent {
     if (this.#dials >= Math.min(MAX_DIALS, this.#waiting.length)) return;
     this.#dials++;
     const failures = this.#failures;
+    const settled = () => {
+      if (failures === this.#failures) this.#dials--;
+    };
     this.#dial().then(
       ({ socket }) => {
-        this.#dials--;
+        settled();
         const next = this.#waiting.shift();
         if (next === undefined) this.#keep(socket);
         else next(null, socket);
         this.#dialForWaiting();
       },
       (error: PeerError) => {
-        this.#dials--;
+        settled();
         // Who waits when one fails that was under way together with another has come since, maybe to try once more.
         if (failures === this.#failures) this.#failAll(error);
-        this.#dialForWaiting();
       },
     );
   }
@@ -108,6 +110,7 @@ export class PeerAgent extends Agent {
   /** All at once: in line, each would wait for a time limit of its own. */
   #failAll(error: PeerError): void {
     this.#failures++;
+    this.#dials = 0;
     // Node reads no socket beside an error.
     for (const connected of this.#waiting.splice(0)) connected(error, undefined as unknown as Duplex);
   }

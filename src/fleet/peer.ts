@@ -41,7 +41,7 @@ const SILENCE_MS = 400;
 /** A peer that takes longer to say that it lives, twice, is suspended. */
 const LIFE_SIGN_MS = 300;
 const FAILURES_TO_SUSPEND = 2;
-/** A peer that was heard of within this time lives, unless nothing listens at its address any more. */
+/** A peer that was heard of within this time is not suspended, unless nothing listens at its address any more. */
 const ALIVE_MS = 700;
 /** How long a suspended peer is left alone; the refresh asks it again after that. */
 const SUSPENDED_MS = 1_000;
@@ -260,6 +260,7 @@ export class Peer {
   }
 
   async #askForLife(): Promise<boolean> {
+    const begun = this.#options.clock();
     for (let attempt = 0; attempt < FAILURES_TO_SUSPEND; attempt++) {
       if (await this.#lifeSignWithin(LIFE_SIGN_MS)) {
         this.alive();
@@ -267,8 +268,8 @@ export class Peer {
       }
       this.failed();
     }
-    // Who speaks to others is merely too busy for one more connection.
-    return this.#spokeLately;
+    // One that answered something else meanwhile is merely too busy for one more connection.
+    return this.#heardAt > begun;
   }
 
   get #spokeLately(): boolean {

@@ -144,8 +144,8 @@ export class Peers {
   }
 
   /** Tells everyone in which phase this pod is now. Who is too busy to hear it is told at the next refresh. */
-  async announce(): Promise<void> {
-    for (let attempt = 0; attempt < ANNOUNCE_ATTEMPTS; attempt++) {
+  async announce(hurry?: AbortSignal): Promise<void> {
+    for (let attempt = 0; attempt < ANNOUNCE_ATTEMPTS && hurry?.aborted !== true; attempt++) {
       if (attempt > 0) await sleep(GREETING_PAUSE_MS);
       const untold = this.reachable.filter((peer) => !this.#heardPhase(peer));
       await Promise.all(untold.map((peer) => this.#greet(peer)));

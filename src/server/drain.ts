@@ -28,8 +28,8 @@ export interface DrainOptions {
 
 /** What a drain asks of the fleet. */
 export interface DrainFleet {
-  /** Tells the others in which phase this pod is. */
-  announce(): Promise<void>;
+  /** Tells the others in which phase this pod is; `hurry` ends attempts to tell those who are too busy to hear it. */
+  announce(hurry: AbortSignal): Promise<void>;
   /** Hands a session over; resolves false when it stays. */
   move(id: string): Promise<boolean>;
   /** Closes the streams of other pods' sessions that run through this one. */
@@ -66,12 +66,12 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
     if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: hurry }).catch(() => {});
   };
   lifecycle.enter('leaving');
-  await Promise.all([fleet?.announce(), pause(drainDelay)]);
+  await Promise.all([fleet?.announce(hurry), pause(drainDelay)]);
   lifecycle.enter('closing');
-  await fleet?.announce();
+  const windowEnd = performance.now() + drainWindow;
+  await fleet?.announce(hurry);
   const callsAtClosing = callsInFlight();
   const handedOverBefore = fleet?.handedOver ?? 0;
-  const windowEnd = performance.now() + drainWindow;
   const end = windowEnd + longestCall;
   const turn = createPace(options.openStreams(), windowEnd, pause);
   const over = () => hurry.aborted || performance.now() >= end;
@@ -96,6 +96,8 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   while (!idle() && !over()) await pause(POLL_MS);
   clearInterval(closingIdle);
   await fleet?.settled();
+  // Those that came through this pod since.
+  await fleet?.closeRelays(awayFor, async () => {});
   const callsCut = callsInFlight();
   const sessionsClosed = sessions.endAll('drained');
   return {

@@ -133,6 +133,23 @@ test('a parked session that is one too many goes on from the store, however soon
   for (const id of ids) expect((await post(lab.url, toolCall(1, 'session'), inSession(id))).status).toBe(200);
 });
 
+test('a store that goes away ends parked sessions that are too many, but not the one that is asked for', async () => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.close());
+  const settings = { sessionStore: redis.url, maxConnections: '1', maxParked: '1' };
+  const lab = await startLab(settings, undefined, { sessions: 'parkable' });
+  redis.pause();
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) ids.push(await openSession(lab.url));
+  // Their copies are thought to be on the way.
+  expect((await lab.counts()).sessions.parked).toBe(4);
+  const gone = (logs: typeof lab.logs) => logs.some(({ msg }) => String(msg).includes('sessions go on in memory'));
+  await eventually(() => lab.logs, gone);
+  expect((await post(lab.url, toolCall(1, 'session'), inSession(String(ids[0])))).status).toBe(200);
+  expect((await lab.counts()).sessions).toEqual({ active: 1, dozing: 0, parked: 1 });
+  redis.resume();
+});
+
 test('a state that is no JSON keeps its session here, and the process alive', async () => {
   const { McpServer } = await import('@modelcontextprotocol/server');
   const lab = await startLab(

@@ -89,7 +89,7 @@ export function createFleet(options: FleetOptions): Fleet {
       // A pod that can not be reached has nobody to tell, or is told by what it finds when it comes back.
       for (const peer of peers.reachable) void peer.ask('/berth/notify', change, PUBLISH_LIMIT_MS).catch(() => {});
     },
-    announce: () => peers.announce(),
+    announce: (hurry) => peers.announce(hurry),
     move: (id) => departures.move(id, { overCap: true }),
     settled: () => departures.settled(),
     closeRelays: (retry, pause) => relays.closeStreams(retry, pause),

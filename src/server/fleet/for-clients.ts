@@ -3,6 +3,7 @@ import type { Moves } from '../../fleet/moves.ts';
 import { type Peer, PeerFailure } from '../../fleet/peer.ts';
 import type { Peers } from '../../fleet/peers.ts';
 import { answerEmpty, answerError, answerSessionNotFound } from '../answers.ts';
+import { headersAreModern } from '../classify.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
 import { ErrorCode } from '../json-rpc.ts';
 import type { Sessions } from '../legacy/sessions.ts';
@@ -33,7 +34,7 @@ type Passed = { readonly kind: 'answered' } | { readonly kind: 'unsent' } | { re
 /** What became of a request for a session that is not here. */
 type Reached = 'answered' | 'here' | 'unknown' | 'full' | 'lost' | 'unsure';
 
-/** How often a peer is offered the same work: one that was too busy for it may have room. */
+/** How often a peer is offered the same work: one that was too busy to hear of it may have room. */
 const MOST_OFFERS = 2;
 /** A session that moves more often than this while a request is after it can not be caught. */
 const MOST_ATTEMPTS = 8;
@@ -60,17 +61,20 @@ export class ForClients implements Elsewhere {
   }
 
   async offer(work: Work): Promise<boolean> {
-    const { peers, refuse } = this.#options;
+    const { peers, refuse, clock } = this.#options;
+    const hopeless = clock() + HOPE_MS;
     const attempts = new Map<Peer, number>();
     const attemptsAt = (peer: Peer) => attempts.get(peer) ?? 0;
+    const mayOffer = (peer: Peer) => attemptsAt(peer) < (clock() < hopeless ? MOST_OFFERS : 1);
     for (;;) {
       // Looked up anew each time: others may have been told meanwhile that one is full, or that one has begun to serve.
-      const candidates = shuffled(peers.withRoom).filter((peer) => attemptsAt(peer) < MOST_OFFERS);
+      const candidates = shuffled(peers.withRoom).filter(mayOffer);
       const [peer] = candidates.sort((a, b) => attemptsAt(a) - attemptsAt(b));
       if (peer === undefined) return false;
       attempts.set(peer, attemptsAt(peer) + 1);
       const { kind } = await this.#pass(peer, work);
       if (kind === 'answered') return true;
+      if (kind !== 'unsent') attempts.set(peer, MOST_OFFERS);
       if (kind === 'full') peer.full();
       // A client that has gone needs no answer.
       if (work.res.destroyed) return true;
@@ -146,7 +150,8 @@ export class ForClients implements Elsewhere {
     const leave = () => !res.writableFinished && gone.abort();
     res.once('close', leave);
     // A listener ends when its stream is closed; it is no call that somebody waits for.
-    const listens = req.headers['mcp-method'] === 'subscriptions/listen';
+    const listens =
+      req.method === 'POST' && headersAreModern(req) && req.headers['mcp-method'] === 'subscriptions/listen';
     const callOver = req.method === 'POST' && !listens ? this.#options.relays.countCall() : () => {};
     try {
       const answer = await peer.send({

@@ -105,7 +105,7 @@ export class Relays {
       await turn();
       const { answer, res, farewell } = relayed;
       answer.unpipe(res);
-      if (relayed.whole) res.write(farewell(retry()));
+      if (relayed.whole && !res.writableEnded) res.write(farewell(retry()));
       res.end();
     }
   }

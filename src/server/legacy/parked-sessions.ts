@@ -65,10 +65,15 @@ export class ParkedSessions {
     this.#parked.set(parked.record.id, parked);
   }
 
-  /** The oldest, when there are too many. `leaving` is about to be taken out, and does not count. */
-  surplus(leaving?: string): ParkedSession | undefined {
-    const counted = this.#parked.size - (leaving !== undefined && this.#parked.has(leaving) ? 1 : 0);
-    return counted > this.#limit ? this.#parked.values().next().value : undefined;
+  /** How many more there are than should be. `leaving` is about to be taken out, and does not count. */
+  surplus(leaving?: string): number {
+    return this.#parked.size - (leaving !== undefined && this.#parked.has(leaving) ? 1 : 0) - this.#limit;
+  }
+
+  /** The one that was parked first, but for `leaving`. */
+  oldest(leaving?: string): ParkedSession | undefined {
+    for (const parked of this.#parked.values()) if (parked.record.id !== leaving) return parked;
+    return undefined;
   }
 
   /** Hands one out, for good. */

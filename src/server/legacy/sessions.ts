@@ -95,6 +95,8 @@ export interface Departing {
 
 /** A client that lost its stream comes back within 3 s (session.ts), and may have to try again. */
 const RESERVED_MS = 10_000;
+/** So many parked sessions more than there may be can wait for their copy to be written. */
+const MOST_UNCOPIED = 1_000;
 
 /** The sessions of this process: those that hold a slot, and those that are parked. */
 export class Sessions implements SessionObserver {
@@ -341,7 +343,7 @@ export class Sessions implements SessionObserver {
     this.#changes.forgetOld();
     for (const session of this.#quietFor(sessionIdleTimeout)) session.end('expired');
     for (const parked of this.#parked.unusedSince(clock() - sessionIdleTimeout)) this.#endParked(parked, 'expired');
-    this.#dropSurplus();
+    if (this.#options.copies?.available === true) this.#dropSurplus();
     if (!this.parkable) return;
     for (const session of this.#idle.for('quiet', parkAfter)) {
       if (!this.#fitToRest(session)) continue;
@@ -439,17 +441,17 @@ export class Sessions implements SessionObserver {
   /** Lets go of the oldest parked sessions that are too many. Whoever is asked for one that has a copy takes it over. */
   #dropSurplus(arriving?: ParkedSession, returning?: string): void {
     const { copies } = this.#options;
-    for (;;) {
-      const surplus = this.#parked.surplus(returning);
+    for (let surplus = this.#parked.surplus(returning); surplus > 0; surplus--) {
+      const oldest = this.#parked.oldest(returning);
       // One that has just come is on its way to a slot, or there would be none to go for it.
-      if (surplus === undefined || surplus === arriving) return;
-      const { record } = surplus;
+      if (oldest === undefined || oldest === arriving) return;
+      const { record } = oldest;
       const copied = copies?.has(record.id) === true;
-      // Its copy is on the way: it goes once that is written.
-      if (!copied && copies?.available === true) return;
+      // It goes once its copy is written.
+      if (!copied && copies?.available === true && surplus <= MOST_UNCOPIED) return;
       this.#parked.take(record.id);
       if (copied) this.#left(record);
-      else this.#endParked(surplus, 'evicted');
+      else this.#endParked(oldest, 'evicted');
     }
   }
 
