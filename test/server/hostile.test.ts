@@ -257,9 +257,27 @@ test('nothing that a client or a peer names makes a pod call an address that is 
 
 /** Of made-up ids; few of them are worth asking another pod for. */
 const FLOOD_PER_SECOND = Number(process.env['FLOOD_PER_SECOND'] ?? 10_000);
-const FLOOD_MS = 3_000;
+const FLOOD_MS = 2_000;
+const FLOODS = 3;
 
-test('thousands of made-up ids a second are unknown to everybody, and those who have a session do not notice', async () => {
+/** Floods the pods once, and answers what became of it and of the calls that `watch` makes meanwhile. */
+async function floodWhile<T>(urls: readonly string[], tags: readonly string[], watch: (until: () => boolean) => T) {
+  const flood = fork(fileURLToPath(new URL('../fixtures/flood.ts', import.meta.url)), [
+    ...[urls.join(','), String(FLOOD_PER_SECOND), String(FLOOD_MS), tags.join(',')],
+  ]);
+  onTestFinished(() => void flood.kill());
+  let said: { sent: number; statuses: Record<string, number>; seconds: number } | undefined;
+  flood.once('message', (message: typeof said) => {
+    said = message;
+  });
+  const latest = performance.now() + 4 * FLOOD_MS;
+  const during = await watch(() => said !== undefined || performance.now() > latest);
+  return { sent: 0, statuses: {} as Record<string, number>, ...said, during };
+}
+
+test('thousands of made-up ids a second are unknown to everybody, and those who have a session do not notice', {
+  timeout: 60_000,
+}, async () => {
   const key = random(48);
   const peer = await playPeer(key, { tags: { goneGone: 1 } });
   const { pods, addresses } = await startPods(3, { key, played: [peer.address] });
@@ -290,24 +308,22 @@ test('thousands of made-up ids a second are unknown to everybody, and those who 
   const heapsBefore = await heaps();
 
   const tags = ['goneGone', ...ids.map((id) => id.slice(0, 8)), peer.tag];
-  const flood = fork(fileURLToPath(new URL('../fixtures/flood.ts', import.meta.url)), [
-    ...[urls.join(','), String(FLOOD_PER_SECOND), String(FLOOD_MS), tags.join(',')],
-  ]);
-  onTestFinished(() => void flood.kill());
-  let said: { sent: number; statuses: Record<string, number>; seconds: number } | undefined;
-  flood.once('message', (message: typeof said) => {
-    said = message;
-  });
-  const latest = performance.now() + 4 * FLOOD_MS;
-  const during = await watch(() => said !== undefined || performance.now() > latest);
-  const { sent = 0, statuses = {}, seconds = 0 } = said ?? {};
+  const begun = performance.now();
+  const rounds = [];
+  for (let i = 0; i < FLOODS; i++) rounds.push(await floodWhile(urls, tags, watch));
+  const seconds = (performance.now() - begun) / 1_000;
   const heapsAfter = await heaps();
 
-  console.info(JSON.stringify({ sent, seconds, statuses, before, during }));
-  expect(sent).toBeGreaterThanOrEqual(Math.floor((FLOOD_PER_SECOND * FLOOD_MS) / 1_000));
-  expect((statuses['404'] ?? 0) + (statuses['503'] ?? 0)).toBe(sent);
-  expect([before.failed, during.failed]).toEqual([[], []]);
-  expect(during.p99).toBeLessThan(1_000);
+  console.info(JSON.stringify({ before, rounds }));
+  for (const { sent, statuses, during } of rounds) {
+    expect(sent).toBeGreaterThanOrEqual(Math.floor((FLOOD_PER_SECOND * FLOOD_MS) / 1_000));
+    expect((statuses['404'] ?? 0) + (statuses['503'] ?? 0)).toBe(sent);
+    expect(during.failed).toEqual([]);
+  }
+  expect(before.failed).toEqual([]);
+  // On a machine that others use as well, the slowest calls of one round say little.
+  const [, median] = rounds.map(({ during }) => during.p99).toSorted((a, b) => a - b);
+  expect(median).toBeLessThan(1_000);
   // Each pod may ask for a hundred a second, and for a hundred that it saved up before.
   for (const address of addresses) {
     const finds = peer.asked('/berth/find').filter(({ by }) => by === address).length;
@@ -315,6 +331,6 @@ test('thousands of made-up ids a second are unknown to everybody, and those who 
   }
   // Nothing is kept of an id that nobody has: 400 bytes of each would be seen.
   for (const [index, bytes] of heapsAfter.entries()) {
-    expect(bytes - (heapsBefore[index] ?? 0)).toBeLessThan(sent * 400);
+    expect(bytes - (heapsBefore[index] ?? 0)).toBeLessThan(FLOOD_PER_SECOND * (FLOOD_MS / 1_000) * FLOODS * 400);
   }
 });
