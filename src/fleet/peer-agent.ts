@@ -88,19 +88,15 @@ export class PeerAgent extends Agent {
     if (this.#dials >= Math.min(MAX_DIALS, this.#waiting.length)) return;
     this.#dials++;
     const failures = this.#failures;
-    const settled = () => {
-      if (failures === this.#failures) this.#dials--;
-    };
     this.#dial().then(
       ({ socket }) => {
-        settled();
+        if (failures === this.#failures) this.#dials--;
         const next = this.#waiting.shift();
         if (next === undefined) this.#keep(socket);
         else next(null, socket);
         this.#dialForWaiting();
       },
       (error: PeerError) => {
-        settled();
         // Who waits when one fails that was under way together with another has come since, maybe to try once more.
         if (failures === this.#failures) this.#failAll(error);
       },

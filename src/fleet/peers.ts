@@ -196,7 +196,7 @@ export class Peers {
     if (this.#joined) return [];
     const own = this.#options.hello().address;
     const mentioned = [...this.#peers.values()].flatMap((peer) => peer.hello?.peers ?? []);
-    return mentioned.filter((address) => address !== own && !this.#gone.has(address));
+    return mentioned.filter((address) => address !== own);
   }
 
   /** Whether an address needs no greeting: it was greeted, has left, or does not answer. */

@@ -26,6 +26,11 @@ export function headersAreModern(req: IncomingMessage): boolean {
   return req.headers['mcp-method'] !== undefined;
 }
 
+/** Whether the headers say that this opens a listener, whose stream has no end of its own (MCP 2026-07-28, subscriptions). */
+export function opensListener(req: IncomingMessage): boolean {
+  return req.method === 'POST' && req.headers['mcp-method'] === 'subscriptions/listen' && headersAreModern(req);
+}
+
 /** Tells the eras apart, per request, by body and headers; synchronous, so that a slot can be taken with it. */
 export function classify(req: IncomingMessage, text: string): Classified {
   let body: unknown;

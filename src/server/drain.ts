@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { awayFor } from './away.ts';
 import type { Session } from './legacy/session.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
@@ -33,7 +32,7 @@ export interface DrainFleet {
   /** Hands a session over; resolves false when it stays. */
   move(id: string): Promise<boolean>;
   /** Closes the streams of other pods' sessions that run through this one. */
-  closeRelays(retry: () => number, pause: () => Promise<void>): Promise<void>;
+  closeRelays(pause: () => Promise<void>): Promise<void>;
   /** Resolves when no session is on its way. */
   settled(): Promise<void>;
   readonly handedOver: number;
@@ -97,7 +96,7 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   clearInterval(closingIdle);
   await fleet?.settled();
   // Those that came through this pod since.
-  await fleet?.closeRelays(awayFor, async () => {});
+  await fleet?.closeRelays(async () => {});
   const callsCut = callsInFlight();
   const sessionsClosed = sessions.endAll('drained');
   return {
@@ -136,7 +135,7 @@ async function closeStreams(
     await turn();
     session.sendAway();
   }
-  await Promise.all([listens?.endListens(turn), fleet?.closeRelays(awayFor, turn)]);
+  await Promise.all([listens?.endListens(turn), fleet?.closeRelays(turn)]);
 }
 
 interface HandOverOptions {

@@ -9,6 +9,9 @@ export interface StreamRegistry {
   remove(stream: EventStream): void;
 }
 
+/** Asks the client to come back after so many milliseconds. */
+export const retryFrame = (milliseconds: number): string => `retry: ${Math.round(milliseconds)}\n\n`;
+
 export interface EventStreamOptions {
   readonly kind: StreamKind;
   /** Unread bytes after which a reader counts as too slow and is cut. */
@@ -61,7 +64,7 @@ export class EventStream {
 
   /** Tells the client how long to wait before it comes back. */
   retry(milliseconds: number): void {
-    this.raw(`retry: ${Math.round(milliseconds)}\n\n`);
+    this.raw(retryFrame(milliseconds));
   }
 
   /** Keeps idle proxies from closing the stream. */

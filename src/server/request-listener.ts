@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { answerError, answerJson } from './answers.ts';
+import { opensListener } from './classify.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 export interface RequestListenerOptions {
@@ -38,8 +39,8 @@ export function createRequestListener(options: RequestListenerOptions): RequestL
  * Whether the answer is a stream without an end of its own. Its socket is not used again: after a drain that ended the
  * stream it would look good to its client, and be closed in the face of the next request.
  */
-function staysOpen({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' || headers['mcp-method'] === 'subscriptions/listen';
+function staysOpen(req: IncomingMessage): boolean {
+  return req.method === 'GET' || opensListener(req);
 }
 
 /** The path of a request's target, without its query. */

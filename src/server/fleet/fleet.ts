@@ -92,7 +92,7 @@ export function createFleet(options: FleetOptions): Fleet {
     announce: (hurry) => peers.announce(hurry),
     move: (id) => departures.move(id, { overCap: true }),
     settled: () => departures.settled(),
-    closeRelays: (retry, pause) => relays.closeStreams(retry, pause),
+    closeRelays: (pause) => relays.closeStreams(pause),
     get handedOver() {
       return departures.handedOver;
     },

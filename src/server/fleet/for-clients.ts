@@ -3,7 +3,7 @@ import type { Moves } from '../../fleet/moves.ts';
 import { type Peer, PeerFailure } from '../../fleet/peer.ts';
 import type { Peers } from '../../fleet/peers.ts';
 import { answerEmpty, answerError, answerSessionNotFound } from '../answers.ts';
-import { headersAreModern } from '../classify.ts';
+import { opensListener } from '../classify.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
 import { ErrorCode } from '../json-rpc.ts';
 import type { Sessions } from '../legacy/sessions.ts';
@@ -150,8 +150,7 @@ export class ForClients implements Elsewhere {
     const leave = () => !res.writableFinished && gone.abort();
     res.once('close', leave);
     // A listener ends when its stream is closed; it is no call that somebody waits for.
-    const listens =
-      req.method === 'POST' && headersAreModern(req) && req.headers['mcp-method'] === 'subscriptions/listen';
+    const listens = opensListener(req);
     const callOver = req.method === 'POST' && !listens ? this.#options.relays.countCall() : () => {};
     try {
       const answer = await peer.send({

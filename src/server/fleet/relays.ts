@@ -1,6 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import { STALL_MS } from '../answers.ts';
+import { awayFor } from '../away.ts';
+import { retryFrame } from '../event-stream.ts';
 import type { RequestId } from '../json-rpc.ts';
 
 /** What concerns one connection only (RFC 9110 §7.6.1), and what pods say among each other. */
@@ -25,11 +27,11 @@ interface RelayedStream {
   whole: boolean;
 }
 
-/** What a stream ends with when it is closed here, as one whole event; `retry` in milliseconds. */
-export type Farewell = (retry: number) => string;
+/** What a stream ends with when it is closed here, as one whole event. */
+export type Farewell = () => string;
 
-/** A client of the legacy era comes back after that time. */
-export const askBack: Farewell = (retry) => `retry: ${Math.round(retry)}\n\n`;
+/** A client of the legacy era comes back. */
+export const askBack: Farewell = () => retryFrame(awayFor());
 
 /** The graceful result of a listener, by its request (MCP 2026-07-28, subscriptions, graceful closure). */
 export function resultOfListen(request: string | undefined): Farewell {
@@ -100,12 +102,12 @@ export class Relays {
   }
 
   /** Closes the streams that are open now, one by one; their clients go on through another pod. */
-  async closeStreams(retry: () => number, turn: () => Promise<void>): Promise<void> {
+  async closeStreams(turn: () => Promise<void>): Promise<void> {
     for (const relayed of [...this.#streams]) {
       await turn();
       const { answer, res, farewell } = relayed;
       answer.unpipe(res);
-      if (relayed.whole && !res.writableEnded) res.write(farewell(retry()));
+      if (relayed.whole && !res.writableEnded) res.write(farewell());
       res.end();
     }
   }

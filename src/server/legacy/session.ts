@@ -108,13 +108,7 @@ export class Session implements ExchangeHost, Outbound {
 
   /** Whether its server object may go: nothing is in flight, either way. */
   get restable(): boolean {
-    return (
-      this.record.protocolVersion !== '' &&
-      !this.#object.making &&
-      this.#calls.size + this.#exchanges.size === 0 &&
-      this.use.activity !== 'busy' &&
-      !this.use.pinned
-    );
+    return this.record.protocolVersion !== '' && !this.settling && this.use.activity !== 'busy';
   }
 
   /** Whether something of its client's is on its way in, or its server object on its way back: it is restable soon. */
