@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { sampleOf } from '../test/fixtures/sample.ts';
 
 const command = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 const START_LIMIT_MS = 20_000;
@@ -28,15 +29,11 @@ export function startServe(source: string, flags: readonly string[], nodeFlags: 
       const found = STARTED.exec(line)?.groups;
       if (found === undefined) return;
       clearTimeout(timer);
-      const admin = `http://127.0.0.1:${found['adminPort']}/metrics`;
+      const admin = `http://127.0.0.1:${found['adminPort']}`;
       resolve({
         port: Number(found['port']),
         child,
-        async metric(name) {
-          const text = await (await fetch(admin)).text();
-          const sample = text.split('\n').find((line) => line.startsWith(`${name} `));
-          return Number(sample?.slice(name.length + 1));
-        },
+        metric: async (name) => (await sampleOf(admin, name)) ?? Number.NaN,
       });
     });
   });

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../fixtures/free-ports.ts';
+import { sampleOf } from '../fixtures/sample.ts';
 import { startRoundRobin } from './round-robin.ts';
 import { type FixtureProcess, type FixtureServer, serveFixture } from './serve-fixture.ts';
 
@@ -50,18 +51,12 @@ export async function serveFleet(size: number, { flags = [], before }: FleetOpti
     url: `http://127.0.0.1:${proxy.port}/mcp`,
     given: proxy.given,
     async metric(name) {
-      const samples = await Promise.all(processes.map((process) => sampleOf(process, name)));
-      return samples.reduce((sum, sample) => sum + sample, 0);
+      const samples = await Promise.all(processes.map(({ admin }) => sampleOf(admin, name)));
+      return samples.reduce<number>((sum, sample = 0) => sum + sample, 0);
     },
     async close() {
       await proxy.close();
       await end();
     },
   };
-}
-
-async function sampleOf({ admin }: FixtureProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${admin}/metrics`)).text();
-  const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
-  return Number(line?.slice(name.length + 1) ?? 0);
 }

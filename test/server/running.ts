@@ -8,6 +8,7 @@ import type { Place } from '../../src/server/place.ts';
 import { startServer } from '../../src/server/server.ts';
 import { sourceOf } from '../../src/sources/load-module.ts';
 import { createLab } from '../fixtures/lab.ts';
+import { sampleOf } from '../fixtures/sample.ts';
 
 export type Settings = Readonly<Partial<Record<ServeConfigKey, string>>>;
 
@@ -59,11 +60,7 @@ export async function startLab(settings: Settings = {}, exported?: unknown, { se
         ? ((await server.reports.connections()) as Connections)
         : ((await (await fetch(`${admin}/connections`)).json()) as Connections),
     /** One sample of `/metrics`. */
-    metric: async (name: string) => {
-      const text = await (await fetch(`${admin}/metrics`)).text();
-      const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
-      return line === undefined ? undefined : Number(line.slice(name.length + 1));
-    },
+    metric: (name: string) => sampleOf(admin, name),
   };
 }
 
