@@ -13,8 +13,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/sources': ['src/config', 'examples'],
   'src/stores': ['src/config', 'src/fleet'],
   'src/server': ['src/config', 'src/fleet', 'src/sources', 'src/stores'],
+  'src/kube': ['src/config'],
   charts: ['src/config', 'src/values'],
-  'src/cli': ['src/config', 'src/values', 'src/server', 'src/sources', 'src/fleet', 'charts'],
+  'src/operator': ['src/config', 'src/values', 'src/kube', 'charts'],
+  'src/cli': [
+    ...['src/config', 'src/values', 'src/server', 'src/sources', 'src/fleet'],
+    ...['src/kube', 'src/operator', 'charts'],
+  ],
 };
 
 interface Import {
