@@ -1,22 +1,22 @@
-import type { V2HorizontalPodAutoscaler, V2HPAScalingRules } from '@kubernetes/client-node';
-import { gracePeriodSeconds } from '../src/values/drain-time.ts';
+import type { V2HorizontalPodAutoscaler, V2MetricSpec } from '@kubernetes/client-node';
 import { targetConnections } from '../src/values/scale.ts';
 import type { Values } from '../src/values/schema.ts';
+import { effectiveSettings } from '../src/values/server-values.ts';
 import type { Named } from './kubernetes-object.ts';
 import { metadata } from './names.ts';
+import { FLEET_RESOURCE } from './operator/names.ts';
+import { type RenderOptions, renderDefaults } from './render-options.ts';
+import { scalingBehavior } from './scaling-behavior.ts';
 
 /** The metric that the pods export: slots held, the same number that is limited and shown. */
-const CONNECTIONS_METRIC = 'mcp_active_connections';
+export const CONNECTIONS_METRIC = 'mcp_active_connections';
 
-const LEAST_STABILIZATION_SECONDS = 300;
-/** Kubernetes accepts no more. */
-const MOST_STABILIZATION_SECONDS = 3600;
-/** Beyond the last drain, time for the numbers of the pods that stay to settle. */
-const AFTER_DRAIN_SECONDS = 60;
+/** The metric of a whole fleet: slots held by all its pods, leaving ones too, and the clients that wait for one. */
+const DEMAND_METRIC = 'mcp_demand';
 
 /** Lets the number of pods follow the connections they hold. */
-export function autoscaler(values: Values): Named<V2HorizontalPodAutoscaler> {
-  const { minReplicas, maxReplicas, behavior } = values.autoscaling;
+export function autoscaler(values: Values, options: RenderOptions = {}): Named<V2HorizontalPodAutoscaler> {
+  const { minReplicas, maxReplicas } = values.autoscaling;
   return {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
@@ -25,39 +25,53 @@ export function autoscaler(values: Values): Named<V2HorizontalPodAutoscaler> {
       scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: values.name },
       minReplicas,
       maxReplicas,
-      metrics: [
-        {
-          type: 'Pods',
-          pods: {
-            metric: { name: CONNECTIONS_METRIC },
-            target: { type: 'AverageValue', averageValue: String(targetConnections(values)) },
-          },
-        },
-      ],
-      behavior: { scaleUp: behavior.scaleUp ?? quickly, scaleDown: behavior.scaleDown ?? slowly(values) },
+      metrics: metrics(values, options.describedBy ?? renderDefaults.describedBy),
+      behavior: scalingBehavior(values),
     },
   };
 }
 
-/** Doubles, or adds four pods if that is more, every 15 s: the period of the autoscaler's own loop. */
-const quickly: V2HPAScalingRules = {
-  stabilizationWindowSeconds: 0,
-  selectPolicy: 'Max',
-  policies: [
-    { type: 'Percent', value: 100, periodSeconds: 15 },
-    { type: 'Pods', value: 4, periodSeconds: 15 },
-  ],
-};
+type DescribedBy = NonNullable<RenderOptions['describedBy']>;
 
-/** A tenth, or one pod if that is more, a minute, and never on numbers that a drain of before still moves. */
-function slowly(values: Values): V2HPAScalingRules {
-  const afterDrain = Math.max(LEAST_STABILIZATION_SECONDS, gracePeriodSeconds(values) + AFTER_DRAIN_SECONDS);
+function metrics(values: Values, describedBy: DescribedBy): V2MetricSpec[] {
+  const target = targetConnections(values);
+  const { source, metric, buffer } = values.autoscaling;
+  const isOfFleet = (metric ?? (describedBy === 'MCPFleet' || buffer > 0 ? 'object' : 'pods')) === 'object';
+  // Nobody but our operator serves a metric of the fleet.
+  if (!isOfFleet || source !== 'operator') return [perPod(target)];
+  const { maxConnections } = effectiveSettings(values.server);
+  const demand = (averageValue: number, parameters: Readonly<Record<string, string>> = {}) =>
+    ofFleet(values.name, describedBy, averageValue, parameters);
+  return [demand(target), ...(buffer === 0 ? [] : [demand(maxConnections, { buffer: String(buffer) })])];
+}
+
+function perPod(averageValue: number): V2MetricSpec {
   return {
-    stabilizationWindowSeconds: Math.min(MOST_STABILIZATION_SECONDS, afterDrain),
-    selectPolicy: 'Max',
-    policies: [
-      { type: 'Percent', value: 10, periodSeconds: 60 },
-      { type: 'Pods', value: 1, periodSeconds: 60 },
-    ],
+    type: 'Pods',
+    pods: {
+      metric: { name: CONNECTIONS_METRIC },
+      target: { type: 'AverageValue', averageValue: String(averageValue) },
+    },
+  };
+}
+
+/** The selector carries parameters, so that whoever serves the metric need not read the autoscaler. */
+function ofFleet(
+  name: string,
+  describedBy: DescribedBy,
+  averageValue: number,
+  parameters: Readonly<Record<string, string>>,
+): V2MetricSpec {
+  const target = String(averageValue);
+  const { group, version, kind } = FLEET_RESOURCE;
+  const described =
+    describedBy === 'MCPFleet' ? { apiVersion: `${group}/${version}`, kind } : { apiVersion: 'v1', kind: 'Service' };
+  return {
+    type: 'Object',
+    object: {
+      describedObject: { ...described, name },
+      metric: { name: DEMAND_METRIC, selector: { matchLabels: { target, ...parameters } } },
+      target: { type: 'AverageValue', averageValue: target },
+    },
   };
 }

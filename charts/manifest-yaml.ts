@@ -12,7 +12,7 @@ export function manifestYaml(objects: readonly unknown[]): string {
 
 function documentYaml(object: unknown): string {
   // cdk8s' own options, which keep the bytes its own for all other text.
-  const document = new Document(object, { keepUndefined: true, version: '1.1' });
+  const document = new Document(object, { keepUndefined: true, version: '1.1', aliasDuplicateObjects: false });
   visit(document, {
     Scalar(_, scalar) {
       if (typeof scalar.value === 'string' && needsQuotes(scalar.value)) scalar.type = Scalar.QUOTE_DOUBLE;

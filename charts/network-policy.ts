@@ -9,7 +9,9 @@ import { usesTokens } from '../src/values/pod-identity.ts';
 import type { Values } from '../src/values/schema.ts';
 import type { Named } from './kubernetes-object.ts';
 import { metadata, selectorLabels } from './names.ts';
+import { OPERATOR_LABELS } from './operator/names.ts';
 import { containerPorts } from './ports.ts';
+import { isAskedByOperator, type RenderOptions, renderDefaults } from './render-options.ts';
 
 const DNS_PORT = 53;
 /** The port of the API server's Service, and the usual one behind it, which is what most networks' policies see. */
@@ -26,7 +28,7 @@ type Spec = Omit<V1NetworkPolicySpec, 'ingress'> & { readonly ingress: readonly 
 type Policy = Omit<V1NetworkPolicy, 'spec'> & { readonly spec: Spec };
 
 /** Who may reach the pods; whom the pods may reach is left open unless the values say. */
-export function networkPolicy(values: Values): Named<Policy> {
+export function networkPolicy(values: Values, options: RenderOptions = {}): Named<Policy> {
   const egress = values.networkPolicy.egress;
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -35,22 +37,31 @@ export function networkPolicy(values: Values): Named<Policy> {
     spec: {
       podSelector: { matchLabels: selectorLabels(values) },
       policyTypes: egress === undefined ? ['Ingress'] : ['Ingress', 'Egress'],
-      ingress: ingressRules(values),
+      ingress: ingressRules(values, options),
       ...(egress === undefined ? {} : { egress: [...egressRules(values), ...egress] }),
     },
   };
 }
 
 /** MCP from the clients, the peer port from the fleet's own pods, the admin port from where it is scraped. */
-function ingressRules(values: Values): IngressRule[] {
+function ingressRules(values: Values, options: RenderOptions): IngressRule[] {
   const ports = containerPorts(values);
-  const { clients, adminNamespaces } = values.networkPolicy;
+  const { clients } = values.networkPolicy;
+  const scrapers = adminPeers(values, options);
   return [
     { ports: [tcp(ports.mcp)], ...(clients.length === 0 ? {} : { from: clients }) },
     { ports: [tcp(ports.peer)], from: [{ podSelector: { matchLabels: selectorLabels(values) } }] },
     // A rule without peers would allow everybody.
-    ...(adminNamespaces.length === 0 ? [] : [{ ports: [tcp(ports.admin)], from: adminNamespaces.map(namespacePeer) }]),
+    ...(scrapers.length === 0 ? [] : [{ ports: [tcp(ports.admin)], from: scrapers }]),
   ];
+}
+
+/** Whole namespaces, as the values name them, and of the operator's its own pods. */
+function adminPeers(values: Values, options: RenderOptions): V1NetworkPolicyPeer[] {
+  const { describedBy, operatorNamespace } = { ...renderDefaults, ...options };
+  const operator = { ...namespacePeer(operatorNamespace), podSelector: { matchLabels: { ...OPERATOR_LABELS } } };
+  const asked = isAskedByOperator(values, describedBy);
+  return [...values.networkPolicy.adminNamespaces.map(namespacePeer), ...(asked ? [operator] : [])];
 }
 
 const namespacePeer = (name: string): V1NetworkPolicyPeer => ({

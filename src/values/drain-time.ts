@@ -2,7 +2,7 @@ import type { Values } from './schema.ts';
 import { effectiveSettings } from './server-values.ts';
 
 /** Time for closing sockets and writing the last log line after the last call. */
-const LAST_STEPS_SECONDS = 5;
+export const LAST_STEPS_SECONDS = 5;
 
 /** Seconds that a pod needs from SIGTERM to its end, when its calls take as long as they may. */
 export function drainSeconds(values: Pick<Values, 'server'>): number {

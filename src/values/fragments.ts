@@ -36,11 +36,14 @@ export function int32(least: 0 | 1) {
   return z.int().min(least).max(INT32_MAX);
 }
 
+/** A DNS label that begins with a letter. */
+export const NAME_PATTERN = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+
 /** A name of one DNS label that begins with a letter, as Services need it. */
 export function dnsLabel(longest: number) {
   return z
     .string()
-    .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label: small letters, digits and -, a letter first')
+    .regex(NAME_PATTERN, 'must be a DNS label: small letters, digits and -, a letter first')
     .max(longest);
 }
 

@@ -51,7 +51,9 @@ export const networkPolicyValues = z
     adminNamespaces: z
       .array(namespaceName)
       .default([])
-      .describe('namespaces that may reach the admin port, such as the one of Prometheus'),
+      .describe(
+        'namespaces that may reach the admin port, such as those of Prometheus and KEDA; the operator may anyway',
+      ),
     egress: rawList
       .optional()
       .describe(

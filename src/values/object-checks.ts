@@ -4,7 +4,7 @@ import type { Values } from './schema.ts';
 import { isTree, type Tree } from './tree.ts';
 
 /** Labels that the charts set and that Services select by; they may not be changed. */
-const OWN_LABELS = [
+export const OWN_LABELS = [
   'app.kubernetes.io/name',
   'app.kubernetes.io/instance',
   'app.kubernetes.io/managed-by',
@@ -21,7 +21,13 @@ function ownObjects(values: Values): readonly string[] {
     `apps Deployment ${name}`,
     ...made(serviceAccount.create, ' ServiceAccount', serviceAccount.name),
     ...made(podDisruptionBudget.enabled, 'policy PodDisruptionBudget'),
-    ...made(autoscaling.enabled, 'autoscaling HorizontalPodAutoscaler'),
+    ...made(autoscaling.enabled && autoscaling.source !== 'keda', 'autoscaling HorizontalPodAutoscaler'),
+    ...made(autoscaling.enabled && autoscaling.source === 'keda', 'keda.sh ScaledObject'),
+    ...made(
+      autoscaling.enabled && autoscaling.source === 'prometheus-adapter',
+      ' ConfigMap',
+      `${name}-prometheus-adapter`,
+    ),
     ...made(networkPolicy.enabled, 'networking.k8s.io NetworkPolicy'),
     ...made(ingress.enabled, 'networking.k8s.io Ingress'),
     ...made(httpRoute.enabled, 'gateway.networking.k8s.io HTTPRoute'),
@@ -86,6 +92,7 @@ export const objectChecks: readonly Check[] = [
     reads: [
       ...['extraObjects', 'name', 'namespace', 'serviceAccount.create', 'serviceAccount.name'],
       ...['podDisruptionBudget', 'autoscaling', 'networkPolicy', 'ingress', 'httpRoute'].map((key) => `${key}.enabled`),
+      'autoscaling.source',
     ],
     find(values) {
       const { extraObjects, namespace = '' } = values;

@@ -1,12 +1,7 @@
 import { type Check, when } from './check.ts';
 import { drainSeconds, gracePeriodSeconds } from './drain-time.ts';
-import { fewestReplicas, targetConnections } from './scale.ts';
+import { fewestReplicas } from './scale.ts';
 import type { Values } from './schema.ts';
-import { effectiveSettings } from './server-values.ts';
-
-/** Kubernetes' default: an autoscaler leaves differences of a tenth alone. */
-const AUTOSCALER_TOLERANCE = 0.1;
-const LONGEST_STABILIZATION_SECONDS = 3600;
 
 /** Rules about how many pods there are, and how they end. */
 export const scalingChecks: readonly Check[] = [
@@ -28,45 +23,6 @@ export const scalingChecks: readonly Check[] = [
         () =>
           `is ${replicas ?? workers} but autoscaling is enabled, and the two would fight over the number of pods. Give autoscaling.minReplicas instead.`,
       ),
-  },
-  {
-    reads: ['autoscaling'],
-    find: ({ autoscaling: { enabled, minReplicas, maxReplicas } }) =>
-      when(
-        enabled && minReplicas > maxReplicas,
-        'autoscaling.minReplicas',
-        () =>
-          `is ${minReplicas} but autoscaling.maxReplicas is ${maxReplicas}: there is no number of pods that is both.`,
-      ),
-  },
-  {
-    reads: ['autoscaling', 'server.maxConnections'],
-    find(values) {
-      const { enabled, behavior, targetUtilization } = values.autoscaling;
-      const { maxConnections } = effectiveSettings(values.server);
-      const target = targetConnections(values);
-      return when(
-        enabled &&
-          behavior.scaleUp?.['tolerance'] === undefined &&
-          maxConnections <= target * (1 + AUTOSCALER_TOLERANCE),
-        'autoscaling.targetUtilization',
-        () =>
-          `is ${targetUtilization}, a target of ${target} for pods that hold ${maxConnections} at most: the autoscaler ignores differences of a tenth, so it would never grow.`,
-      );
-    },
-  },
-  {
-    reads: ['autoscaling'],
-    find({ autoscaling: { behavior } }) {
-      return (['scaleUp', 'scaleDown'] as const).flatMap((direction) => {
-        const seconds = behavior[direction]?.['stabilizationWindowSeconds'];
-        return when(
-          typeof seconds === 'number' && seconds > LONGEST_STABILIZATION_SECONDS,
-          `autoscaling.behavior.${direction}.stabilizationWindowSeconds`,
-          () => `must be at most ${LONGEST_STABILIZATION_SECONDS}. Got ${seconds}.`,
-        );
-      });
-    },
   },
   {
     reads: ['terminationGracePeriodSeconds', 'server.drainDelay', 'server.drainWindow', 'server.longestCall'],

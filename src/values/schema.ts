@@ -6,7 +6,7 @@ import { serverValues } from './server-values.ts';
 import { imageValues, podValues, probesValues, serviceAccountValues, strategyValues } from './workload-values.ts';
 
 /** The longest suffix that the charts put behind the name, taken from the 63 characters of a Service's name. */
-const LONGEST_NAME = 63 - '-peers'.length;
+export const LONGEST_NAME = 63 - '-peers'.length;
 
 const count = z.int().min(0).max(10_000);
 

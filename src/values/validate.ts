@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { type Problem, problemsOf, UsageError } from '../config/problems.ts';
+import { autoscalingChecks } from './autoscaling-checks.ts';
 import { fleetChecks } from './fleet-checks.ts';
 import { knownKeys } from './known-keys.ts';
 import { notAvailable } from './not-available.ts';
@@ -46,7 +47,7 @@ function shapeProblems(error: z.ZodError, tree: unknown): readonly Problem[] {
 
 /** Rules over several keys, but for those that read a key which is wrong already. */
 function crossProblems(values: Values, known: readonly Problem[]): readonly Problem[] {
-  return [...serverChecks, ...fleetChecks, ...scalingChecks, ...objectChecks]
+  return [...serverChecks, ...fleetChecks, ...scalingChecks, ...autoscalingChecks, ...objectChecks]
     .filter(({ reads }) => !reads.some((read) => known.some(({ path }) => overlaps(read, path))))
     .flatMap((check) => check.find(values));
 }

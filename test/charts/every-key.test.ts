@@ -13,6 +13,7 @@ interface Change {
 }
 
 const scaled = { autoscaling: { enabled: true } };
+const scraped = { networkPolicy: { adminNamespaces: ['monitoring'] } };
 const ingress = { ingress: { enabled: true, hosts: ['a.example.com'] } };
 const httpRoute = { httpRoute: { enabled: true, parentRefs: [{ name: 'public' }], hostnames: ['a.example.com'] } };
 const stored = { server: { sessionStoreSecret: { name: 'store', key: 'url' } } };
@@ -26,6 +27,9 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'server.transport': { to: 'streamable-http' },
   'server.maxConnections': { to: 5 },
   'autoscaling.enabled': { to: true },
+  'autoscaling.source': { to: 'keda', within: { ...scaled, namespace: 'mcp', ...scraped } },
+  'autoscaling.metric': { to: 'object', within: scaled },
+  'autoscaling.buffer': { to: 20, within: scaled },
   'autoscaling.minReplicas': { to: 2, within: scaled },
   'autoscaling.maxReplicas': { to: 20, within: scaled },
   'autoscaling.targetUtilization': { to: 50, within: scaled },

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { rendered } from './rendered.ts';
+import { networkPolicy } from '../../charts/network-policy.ts';
+import type { RenderOptions } from '../../charts/render-options.ts';
+import { validateValues } from '../../src/values/validate.ts';
+import { minimal } from '../values/minimal.ts';
+import { type Found, rendered } from './rendered.ts';
 
 describe('the Service', () => {
   test('keeps a client on its pod for at least as long as its session may idle', () => {
@@ -49,49 +53,6 @@ test('the peer Service lists every pod, Ready or not, with peer and admin port',
       { name: 'peer', port: 8001, targetPort: 'peer' },
       { name: 'admin', port: 9464, targetPort: 'admin' },
     ],
-  });
-});
-
-describe('the HorizontalPodAutoscaler', () => {
-  const autoscaler = (autoscaling: object, maxConnections = 25) =>
-    rendered('HorizontalPodAutoscaler', { autoscaling: { enabled: true, ...autoscaling }, server: { maxConnections } });
-
-  test('is there on request only', () => {
-    expect(rendered('HorizontalPodAutoscaler')).toBeUndefined();
-  });
-
-  test.each([
-    [25, 70, '17'],
-    [1000, 70, '700'],
-    [2, 10, '1'],
-    [3, 34, '1'],
-    [200, 50, '100'],
-  ])('with a cap of %i and %i %% aims at %s connections', (cap, targetUtilization, averageValue) => {
-    expect(autoscaler({ targetUtilization }, cap).spec.metrics).toEqual([
-      {
-        type: 'Pods',
-        pods: { metric: { name: 'mcp_active_connections' }, target: { type: 'AverageValue', averageValue } },
-      },
-    ]);
-  });
-
-  test('shrinks no sooner than a drain takes, and never waits longer than Kubernetes allows', () => {
-    const window = (server: object) =>
-      rendered('HorizontalPodAutoscaler', { autoscaling: { enabled: true }, server }).spec.behavior.scaleDown
-        .stabilizationWindowSeconds;
-    expect(window({})).toBe(300);
-    expect(window({ longestCall: '10m' })).toBeGreaterThan(5 + 15 + 600 + 5);
-    expect(window({ longestCall: '2h' })).toBe(3600);
-  });
-
-  test('grows without waiting', () => {
-    expect(autoscaler({}).spec.behavior.scaleUp.stabilizationWindowSeconds).toBe(0);
-  });
-
-  test('a behavior that is given replaces ours, direction by direction', () => {
-    const { behavior } = autoscaler({ behavior: { scaleDown: { selectPolicy: 'Disabled' } } }).spec;
-    expect(behavior.scaleDown).toEqual({ selectPolicy: 'Disabled' });
-    expect(behavior.scaleUp.stabilizationWindowSeconds).toBe(0);
   });
 });
 
@@ -152,6 +113,26 @@ describe('the NetworkPolicy', () => {
       ports: [{ protocol: 'TCP', port: 9464 }],
       from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
     });
+  });
+
+  test('opens the admin port to the operator where it asks for connections, and to nobody else there', () => {
+    const operator = (namespace: string) => ({
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+      podSelector: { matchLabels: { 'app.kubernetes.io/name': 'berth-operator' } },
+    });
+    const admin = (more: object, options: RenderOptions = {}) => {
+      const { spec }: Found = networkPolicy(validateValues(minimal({ ...more })), options);
+      return spec.ingress.find(({ ports }: Found) => ports[0].port === 9464)?.from;
+    };
+    expect(admin({})).toBeUndefined();
+    expect(admin({ autoscaling: { enabled: true } })).toEqual([operator('berth-system')]);
+    expect(admin({ autoscaling: { enabled: true } }, { operatorNamespace: 'ops' })).toEqual([operator('ops')]);
+    expect(admin({}, { describedBy: 'MCPFleet', operatorNamespace: 'ops' })).toEqual([operator('ops')]);
+    const scraped = { networkPolicy: { adminNamespaces: ['monitoring'] } };
+    const adapter = { autoscaling: { enabled: true, source: 'prometheus-adapter' }, ...scraped };
+    const monitoring = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } };
+    expect(admin(adapter)).toEqual([monitoring]);
+    expect(admin(adapter, { describedBy: 'MCPFleet' })).toEqual([monitoring, operator('berth-system')]);
   });
 
   test('with egress rules still lets the pods ask DNS and each other', () => {

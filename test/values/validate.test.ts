@@ -14,6 +14,8 @@ function problems(more: Record<string, unknown>): readonly string[] {
   }
 }
 
+const scraped = { networkPolicy: { adminNamespaces: ['monitoring'] } };
+
 test.each(['a b', '-a', 'a/b/c', 'A.b/c', ''])('%j is no key of a label', (key) => {
   for (const map of ['podLabels', 'nodeSelector']) {
     expect(problems({ [map]: { [key]: 'x' } })).toEqual([`${map}.${key} is not a key that a label may have.`]);
@@ -118,10 +120,7 @@ test('what a later version brings is not called unknown', () => {
   const later = Object.keys(notAvailableYet).filter((key) => key !== 'transport');
   for (const key of later)
     expect(problems({ server: { [key]: '1s' } })).toEqual([`server.${key} is not available yet.`]);
-  expect(problems({ autoscaling: { buffer: 5 }, metrics: { dashboard: true } })).toEqual([
-    'autoscaling.buffer is not available yet.',
-    'metrics is not available yet.',
-  ]);
+  expect(problems({ metrics: { dashboard: true } })).toEqual(['metrics is not available yet.']);
   expect(problems({ server: { transport: 'sse' } })).toEqual(['server.transport is sse, which is not available yet.']);
 });
 
@@ -187,6 +186,39 @@ describe('keys that contradict each other say what would happen', () => {
       { replicas: 5, podDisruptionBudget: { minAvailable: 1, maxUnavailable: 1 } },
       'podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both given, but Kubernetes accepts only one of them.',
     ],
+    [
+      { autoscaling: { enabled: true, source: 'prometheus-adapter', metric: 'object' }, ...scraped },
+      'autoscaling.metric is object, but prometheus-adapter serves only what each pod says. Give pods.',
+    ],
+    [
+      { autoscaling: { enabled: true, source: 'keda', metric: 'object' }, namespace: 'mcp', ...scraped },
+      'autoscaling.metric is object, which has no effect with the source keda: KEDA adds up the connections itself.',
+    ],
+    [
+      { autoscaling: { enabled: true, source: 'keda' }, ...scraped },
+      'namespace is not given, but KEDA finds the pods by the name and the namespace of their Service.',
+    ],
+    [
+      { autoscaling: { enabled: true, source: 'keda' }, namespace: 'mcp' },
+      'networkPolicy.adminNamespaces has no entry: KEDA could not reach the connections of the pods. Give the namespace that it runs in.',
+    ],
+    [
+      { autoscaling: { enabled: true, source: 'prometheus-adapter' } },
+      'networkPolicy.adminNamespaces has no entry: Prometheus could not reach the connections of the pods. Give the namespace that it runs in.',
+    ],
+    [
+      { autoscaling: { enabled: true, source: 'prometheus-adapter', buffer: 20 }, ...scraped },
+      'autoscaling.buffer is 20, but prometheus-adapter serves only what each pod says, which cannot keep slots free. Give autoscaling.source: operator.',
+    ],
+    [
+      { autoscaling: { enabled: true, metric: 'pods', buffer: 20 } },
+      'autoscaling.buffer is 20 but autoscaling.metric is pods, a mean that cannot keep slots free. Give autoscaling.metric: object.',
+    ],
+    [
+      { autoscaling: { enabled: true, maxReplicas: 4, buffer: 100 }, server: { maxConnections: 25 } },
+      'autoscaling.buffer is 100, but 4 pods have 100 slots: the fleet would always have as many pods as it may.',
+    ],
+    [{ autoscaling: { buffer: -1 } }, 'autoscaling.buffer must be at least 0. Got -1.'],
     [
       { server: { port: 9464 } },
       'server.adminPort is 9464, and so is server.port: only one of the two listeners could start.',
@@ -300,6 +332,19 @@ describe('keys that contradict each other say what would happen', () => {
 
 test('the same number under both names is no conflict, and a long enough grace period no mistake', () => {
   expect(problems({ workers: 3, replicas: 3, terminationGracePeriodSeconds: 85 })).toEqual([]);
+});
+
+test('what an autoscaler would go by matters only when there is one, and the admin port only when it is closed', () => {
+  const unused = { source: 'prometheus-adapter', metric: 'object', buffer: 20_000 };
+  expect(problems({ autoscaling: unused })).toEqual([]);
+  expect(
+    problems({
+      autoscaling: { enabled: true, source: 'keda', buffer: 20 },
+      namespace: 'mcp',
+      networkPolicy: { enabled: false },
+    }),
+  ).toEqual([]);
+  expect(problems({ autoscaling: { enabled: true, buffer: 20 } })).toEqual([]);
 });
 
 test('an address without a password may stand in the values, and memory beside a Secret', () => {
