@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
-import { z } from 'zod';
 import { UsageError } from '../config/problems.ts';
-import { flagName, type ServeConfigKey, serveConfigKeys, serveConfigSchema } from '../config/serve-config.ts';
+import { type ServeConfigKey, serveConfigSchema } from '../config/serve-config.ts';
+import { settingOptions } from './setting-options.ts';
 
 type ServeOptions = Readonly<Partial<Record<ServeConfigKey, string | true>>> & {
   readonly config?: string;
@@ -41,17 +41,5 @@ function afterDashes(invoked: Command): readonly string[] {
 
 /** One option per setting; the table in the README is made of the same. */
 export function serveOptions(): Option[] {
-  const { properties = {} } = z.toJSONSchema(serveConfigSchema, { io: 'input' });
-  return serveConfigKeys.map((key) => {
-    const {
-      type,
-      enum: choices,
-      default: fallback,
-      description = '',
-    } = properties[key] as z.core.JSONSchema.BaseSchema;
-    const value = choices?.join('|') ?? (type === 'array' ? 'list' : type === 'integer' ? 'n' : 'value');
-    const shown =
-      fallback === undefined || (Array.isArray(fallback) && fallback.length === 0) ? '' : ` (default: ${fallback})`;
-    return new Option(type === 'boolean' ? flagName(key) : `${flagName(key)} <${value}>`, description + shown);
-  });
+  return settingOptions(serveConfigSchema);
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { fromText } from './from-text.ts';
 import { didYouMean, problemsOf, UsageError } from './problems.ts';
 import {
   environmentName,
@@ -40,11 +41,15 @@ export function readServeConfig({ flags, environment, file }: ConfigSources): Se
     const name = environmentName(key);
     const text = environment[name];
     if (text !== undefined && !isServiceLink(name, text)) {
-      given.set(key, { value: fromText(key, text), name, from: 'environment' });
+      given.set(key, { value: fromText(serveConfigSchema.shape[key], text), name, from: 'environment' });
     }
     const flag = flags[key];
     if (flag !== undefined)
-      given.set(key, { value: flag === true ? true : fromText(key, flag), name: flagName(key), from: 'flag' });
+      given.set(key, {
+        value: flag === true ? true : fromText(serveConfigSchema.shape[key], flag),
+        name: flagName(key),
+        from: 'flag',
+      });
   }
 
   const input = Object.fromEntries([...given].map(([key, { value }]) => [key, value]));
@@ -81,24 +86,6 @@ function readFile(path: string): Record<string, unknown> {
 }
 
 const isKey = (key: string): key is ServeConfigKey => (serveConfigKeys as readonly string[]).includes(key);
-
-/** Flags and variables are text; numbers, truth values and lists are told by what the setting is by default. */
-function fromText(key: ServeConfigKey, text: string): unknown {
-  const type = JSON_TYPES[key];
-  if (type === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
-  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
-  if (type === 'array') return text === '' ? [] : text.split(',').map((entry) => entry.trim());
-  return text;
-}
-
-const JSON_TYPES = Object.fromEntries(
-  serveConfigKeys.map((key) => [key, kindOf(serveConfigSchema.shape[key])]),
-) as Readonly<Record<ServeConfigKey, string>>;
-
-function kindOf(schema: unknown): string {
-  const { def } = schema as { readonly def: { readonly type: string; readonly innerType?: unknown } };
-  return def.innerType === undefined ? def.type : kindOf(def.innerType);
-}
 
 /** Kubernetes sets such variables for a Service that is called `berth`, unless the pod says no to service links. */
 function isServiceLink(name: string, value: string): boolean {

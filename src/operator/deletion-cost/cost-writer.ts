@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { KubeError } from '../../kube/kube-error.ts';
+import type { FleetPod } from '../pods/fleet-pod.ts';
+import type { FleetPods } from '../pods/fleet-pods.ts';
+import type { Readings } from '../readings/readings.ts';
+import { type CostWrite, planWrites } from './plan-writes.ts';
+
+/** Between two writes to one pod, and writes a second in all: every write wakes everybody who watches pods. */
+const PER_POD_MS = 30_000;
+const PER_SECOND = 5;
+
+export interface CostWriterOptions {
+  readonly pods: FleetPods;
+  readonly readings: Readings;
+  /** Writes one pod's cost; rejects with a `KubeError`, 409 when somebody else owns it. */
+  readonly write: (pod: FleetPod, cost: number) => Promise<void>;
+  readonly log: Logger;
+  /** Milliseconds. */
+  readonly clock: () => number;
+}
+
+/** Keeps the deletion costs in line with what the pods hold, those first that would make a scale-down go wrong. */
+export class CostWriter {
+  readonly #options: CostWriterOptions;
+  /** When each pod was written last. */
+  readonly #written = new Map<string, number>();
+
+  constructor(options: CostWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Writes until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await Promise.all(this.due().map((write) => this.#write(write)));
+      await sleep(1_000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** What is to be written in this second. */
+  due(): readonly CostWrite[] {
+    const { pods, readings, clock } = this.#options;
+    const now = clock();
+    for (const [uid, at] of this.#written) if (now - at >= PER_POD_MS) this.#written.delete(uid);
+    const all = [...pods.fleets()].flatMap((fleet) => planWrites(readings.countedOf(fleet)));
+    const allowed = all.filter(({ pod }) => !this.#written.has(pod.uid));
+    return allowed.sort((a, b) => Number(b.urgent) - Number(a.urgent)).slice(0, PER_SECOND);
+  }
+
+  async #write({ pod, cost }: CostWrite): Promise<void> {
+    const { write, log, clock } = this.#options;
+    const { namespace, name } = pod;
+    this.#written.set(pod.uid, clock());
+    try {
+      await write(pod, cost);
+      log.debug({ namespace, name, cost }, 'Wrote deletion cost of Pod');
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error;
+      // Gone meanwhile, or written by somebody else, which the watch will show.
+      log.warn({ namespace, name, status: error.status, reason: error.reason }, 'Failed to write deletion cost of Pod');
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+
+const count = z.number().min(0).max(10_000_000);
+
+/** The part of a pod's `GET /connections` that is gone by; whatever else is there is left alone. */
+const reportSchema = z.object({
+  active: count,
+  activeMean: count,
+  max: count.min(1),
+  waiting: count,
+  refused: z.object({ capacity: count, returning: count, draining: count }),
+});
+
+/** What a pod says of its connections. */
+export interface Report {
+  /** Slots held at this moment. */
+  readonly active: number;
+  /** Slots held as the pod exports them: short modern requests as a mean. */
+  readonly exported: number;
+  readonly max: number;
+  /** Requests that wait for a slot. */
+  readonly waiting: number;
+  /** Requests for a slot that were refused, since the pod began. */
+  readonly refused: number;
+}
+
+/** Reads a pod's answer; `undefined` when it is anything else. */
+export function parseReport(body: string): Report | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const { success, data } = reportSchema.safeParse(json);
+  if (!success) return undefined;
+  const { active, activeMean, max, waiting, refused } = data;
+  return {
+    active,
+    exported: activeMean,
+    max,
+    waiting,
+    refused: refused.capacity + refused.returning + refused.draining,
+  };
+}

@@ -1,0 +1,37 @@
+import type { V1DeploymentStatus } from '@kubernetes/client-node';
+import type { KubeObject } from '../../kube/kube-object.ts';
+
+/** Who applies everything of a fleet but the number of its pods. */
+export const FIELD_MANAGER = 'berth-operator';
+
+/** An object of a fleet as it is. */
+export interface OwnedObject extends KubeObject {
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: V1DeploymentStatus;
+  /** Whether its number of pods would stay if we no longer applied it. */
+  readonly replicasAreHeld: boolean;
+}
+
+/** What is kept of an object: all but who set which field, and the status where nobody asks for it. */
+export function ownedObjectOf(object: KubeObject & { readonly status?: unknown }): OwnedObject {
+  const { metadata, status, ...rest } = object;
+  const { managedFields = [], ...kept } = metadata;
+  return {
+    ...rest,
+    metadata: kept,
+    ...(object.kind === 'Deployment' && status !== undefined ? { status: status as V1DeploymentStatus } : {}),
+    replicasAreHeld: (managedFields as readonly ManagedFields[]).some(
+      ({ manager, fieldsV1 }) => manager !== FIELD_MANAGER && fieldsV1?.['f:spec']?.['f:replicas'] !== undefined,
+    ),
+  };
+}
+
+interface ManagedFields {
+  readonly manager?: string;
+  readonly fieldsV1?: { readonly 'f:spec'?: Readonly<Record<string, unknown>> };
+}
+
+/** The uid of the fleet that an object belongs to. */
+export function ownerUid({ metadata }: KubeObject): string | undefined {
+  return metadata.ownerReferences?.find(({ kind, controller }) => kind === 'MCPFleet' && controller === true)?.uid;
+}

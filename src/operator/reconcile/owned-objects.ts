@@ -1,0 +1,94 @@
+import type { Logger } from 'pino';
+import { type Kind, kinds } from '../../kube/kinds.ts';
+import type { KubeApi } from '../../kube/kube-api.ts';
+import type { KubeObject } from '../../kube/kube-object.ts';
+import { Reflector } from '../../kube/reflector.ts';
+import { type OwnedObject, ownedObjectOf, ownerUid } from './owned-object.ts';
+
+/** Every kind that a fleet can have objects of. A cluster may lack the last two. */
+const OWNED_KINDS: readonly Kind[] = [
+  kinds.networkPolicy,
+  kinds.serviceAccount,
+  kinds.service,
+  kinds.deployment,
+  kinds.podDisruptionBudget,
+  kinds.horizontalPodAutoscaler,
+  kinds.ingress,
+  kinds.configMap,
+  kinds.httpRoute,
+  kinds.scaledObject,
+];
+
+/** All objects that the charts make carry it. */
+const MADE_BY_US = 'app.kubernetes.io/managed-by=berth';
+
+export interface OwnedObjectsOptions {
+  readonly api: KubeApi;
+  /** `undefined` is the whole cluster. */
+  readonly namespaces: readonly string[] | undefined;
+  /** Told of the `namespace/name` of a fleet of which an object has changed; must only enqueue. */
+  readonly changed: (fleet: string) => void;
+  readonly missed: (count: number) => void;
+  readonly log: Logger;
+}
+
+/** What there is in the cluster of all fleets, kept by watching. */
+export class OwnedObjects {
+  readonly #reflectors: ReadonlyMap<Kind, Reflector<KubeObject, OwnedObject>>;
+  readonly #byOwner = new Map<string, Set<OwnedObject>>();
+
+  constructor({ api, namespaces, changed, missed, log }: OwnedObjectsOptions) {
+    const selections = (namespaces ?? [undefined]).map((namespace) => ({ namespace, labelSelector: MADE_BY_US }));
+    const onChange = (_: string, now: OwnedObject | undefined, before: OwnedObject | undefined) => {
+      for (const object of [before, now]) {
+        if (object === undefined) continue;
+        this.#index(object, object === now);
+        const fleet = object.metadata.ownerReferences?.find(({ kind }) => kind === 'MCPFleet')?.name;
+        if (fleet !== undefined) changed(`${object.metadata.namespace}/${fleet}`);
+      }
+    };
+    this.#reflectors = new Map(
+      OWNED_KINDS.map((kind) => [
+        kind,
+        new Reflector<KubeObject, OwnedObject>({
+          ...{ api, kind, selections, log, missed },
+          keep: ownedObjectOf,
+          changed: onChange,
+        }),
+      ]),
+    );
+  }
+
+  /** Watches until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.run(signal)));
+  }
+
+  async whenSynced(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.whenSynced(signal)));
+  }
+
+  /** One object as it is. */
+  get(kind: Kind, namespace: string, name: string): OwnedObject | undefined {
+    return this.#reflectors.get(kind)?.get(`${namespace}/${name}`);
+  }
+
+  /** Whether the cluster has no such kind. */
+  lacks(kind: Kind): boolean {
+    return this.#reflectors.get(kind)?.absent ?? true;
+  }
+
+  /** Every object that belongs to the fleet with this uid. */
+  of(uid: string): readonly OwnedObject[] {
+    return [...(this.#byOwner.get(uid) ?? [])];
+  }
+
+  #index(object: OwnedObject, isThere: boolean): void {
+    const owner = ownerUid(object);
+    if (owner === undefined) return;
+    const objects = this.#byOwner.get(owner) ?? new Set();
+    if (isThere) this.#byOwner.set(owner, objects.add(object));
+    else objects.delete(object);
+    if (objects.size === 0) this.#byOwner.delete(owner);
+  }
+}
