@@ -4,6 +4,7 @@ import path from 'node:path';
 import { kubectl, kubectlJson, type Outcome, run } from './command.ts';
 import { optionsFor } from './dial.ts';
 import { eventually } from './eventually.ts';
+import { imageUnderTest, labImage, splitImage } from './images.ts';
 import { type Answer, send } from './mcp-wire.ts';
 
 /** One pod of a fleet, as Kubernetes sees it. */
@@ -54,6 +55,32 @@ export class FleetUnderTest {
     values: Readonly<Record<string, unknown>>,
     image = imageUnderTest(),
   ): Promise<FleetUnderTest> {
+    const fleet = await FleetUnderTest.#inNamespace(namespace);
+    await fleet.#synthesise(values, image);
+    return fleet;
+  }
+
+  /** A fleet of the lab as a custom resource, applied and reachable. */
+  static async asResource(
+    namespace: string,
+    { server, ...spec }: Readonly<Record<string, unknown>> & { readonly server: object },
+  ): Promise<FleetUnderTest> {
+    const fleet = await FleetUnderTest.#inNamespace(namespace);
+    const [repository, tag] = splitImage(labImage());
+    const resource = {
+      apiVersion: 'berth.dev/v1alpha1',
+      kind: 'MCPFleet',
+      metadata: { name: fleet.name, namespace },
+      spec: { image: { repository, tag }, ...spec, server: { ...server, source: '/server/parkable.js' } },
+    };
+    await writeFile(path.join(fleet.manifests, 'fleet.json'), JSON.stringify(resource));
+    await fleet.apply();
+    await fleet.kubectl('wait', '--for=condition=Available', `mcpfleet/${fleet.name}`, '--timeout=90s');
+    await fleet.reachable(30_000);
+    return fleet;
+  }
+
+  static async #inNamespace(namespace: string): Promise<FleetUnderTest> {
     const fleet = new FleetUnderTest(namespace, await mkdtemp(path.join(tmpdir(), 'berth-manifests-')));
     await kubectl(
       ['apply', '-f', '-'],
@@ -69,7 +96,6 @@ export class FleetUnderTest {
         },
       }),
     );
-    await fleet.#synthesise(values, image);
     return fleet;
   }
 
@@ -239,24 +265,4 @@ export class FleetUnderTest {
     await rm(this.manifests, { recursive: true, force: true });
     await run('kubectl', ['delete', 'namespace', this.namespace, '--wait=false']);
   }
-}
-
-function imageUnderTest(): string {
-  return imageOf('BERTH_IMAGE', 'the image under test');
-}
-
-function labImage(): string {
-  return imageOf('BERTH_LAB_IMAGE', 'the image of test/fixtures/cluster-lab');
-}
-
-function imageOf(variable: string, what: string): string {
-  const image = process.env[variable];
-  if (image === undefined) throw new Error(`${variable} must name ${what}: run these with npm run test:cluster`);
-  return image;
-}
-
-function splitImage(image: string): readonly [repository: string, tag: string] {
-  const colon = image.lastIndexOf(':');
-  if (colon <= image.lastIndexOf('/')) return [image, 'latest'];
-  return [image.slice(0, colon), image.slice(colon + 1)];
 }
