@@ -3,7 +3,9 @@ import type { V1Deployment, V1Pod, V2HorizontalPodAutoscaler } from '@kubernetes
 import { kinds } from '../../src/kube/kinds.ts';
 import type { KubeApi } from '../../src/kube/kube-api.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
-import type { FleetUnderTest } from './fleet.ts';
+
+/** Milliseconds between two looks of an autoscaler at its metrics; Kubernetes' default is 15 s. */
+export const SYNC_PERIOD_MS = Number(process.env['AUTOSCALER_SYNC_SECONDS'] ?? 15) * 1_000;
 
 /** A pod that was told to end, and what every pod of its fleet held just before. */
 export interface Deleted {
@@ -11,10 +13,17 @@ export interface Deleted {
   readonly held: Readonly<Record<string, number>>;
 }
 
+/** What is looked at. */
+interface Watched {
+  readonly name: string;
+  readonly namespace: string;
+  connectionsOf(podIP: string): Promise<{ readonly active: number }>;
+}
+
 /** Looks at a fleet, its Deployment and its autoscaler all the time, and remembers what a test goes by. */
 export class AutoscalerWatch {
   readonly #api: KubeApi;
-  readonly #fleet: FleetUnderTest;
+  readonly #fleet: Watched;
   readonly #stop = new AbortController();
   readonly #over: Promise<void>;
   readonly deleted: Deleted[] = [];
@@ -23,7 +32,7 @@ export class AutoscalerWatch {
   #desired = 0;
   #active: string | undefined;
 
-  constructor(api: KubeApi, fleet: FleetUnderTest) {
+  constructor(api: KubeApi, fleet: Watched) {
     this.#api = api;
     this.#fleet = fleet;
     this.#over = this.#run();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { connect } from '../../src/kube/connect.ts';
 import type { KubeApi } from '../../src/kube/kube-api.ts';
-import { AutoscalerWatch } from './autoscaler.ts';
+import { AutoscalerWatch, SYNC_PERIOD_MS } from './autoscaler.ts';
 import { eventually } from './eventually.ts';
 import { FleetUnderTest } from './fleet.ts';
 import { LabCrowd } from './lab-crowd.ts';
@@ -13,10 +13,9 @@ const SERVER = { maxConnections: CAP, drainDelay: '2s', drainWindow: '3s', longe
 const SPREAD = { service: { sessionAffinity: 'None' } };
 /** The defaults' windows are minutes long; their arithmetic is tested apart. */
 const SHRINK_SOON = {
-  scaleDown: { stabilizationWindowSeconds: 5, policies: [{ type: 'Pods', value: 1, periodSeconds: 15 }] },
+  scaleDown: { stabilizationWindowSeconds: 5, policies: [{ type: 'Pods', value: 1, periodSeconds: 5 }] },
 };
-/** The autoscaler's loop, and what the operator may add to it. */
-const SYNC_PERIOD_MS = 15_000;
+/** What the operator may add to the autoscaler's loop. */
 const OURS_MS = 5_000;
 
 let operator: OperatorUnderTest;
