@@ -1,5 +1,5 @@
 import type { V2HorizontalPodAutoscalerBehavior } from '@kubernetes/client-node';
-import { targetConnections } from '../src/values/scale.ts';
+import { scaleUpTolerance, targetConnections } from '../src/values/scale.ts';
 import type { Values } from '../src/values/schema.ts';
 import { effectiveSettings } from '../src/values/server-values.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
@@ -64,7 +64,7 @@ function connectionsUrl(values: Values): string {
   return `http://${peerServiceName(values)}.${values.namespace}.svc:${admin}/connections`;
 }
 
-/** The larger of what the target and what the buffer ask for, in connections against the target. */
+/** The larger of what the target and what the buffer ask for, in connections against the target and its tolerance. */
 function buffered(
   values: Values,
   target: string,
@@ -72,6 +72,7 @@ function buffered(
   const { buffer } = values.autoscaling;
   if (buffer === 0) return undefined;
   const { maxConnections } = effectiveSettings(values.server);
-  const formula = `max(${CONNECTIONS}, (${CONNECTIONS} + ${buffer}) * ${target} / ${maxConnections})`;
+  const perSlot = `${target} * ${1 + scaleUpTolerance(values)} / ${maxConnections}`;
+  const formula = `max(${CONNECTIONS}, (${CONNECTIONS} + ${buffer}) * ${perSlot})`;
   return { scalingModifiers: { formula, target, metricType: 'AverageValue' } };
 }

@@ -1,6 +1,7 @@
-import { AUTOSCALER_TOLERANCE, SCRAPERS } from '../../src/values/autoscaling-checks.ts';
+import { SCRAPERS } from '../../src/values/autoscaling-checks.ts';
 import { LAST_STEPS_SECONDS } from '../../src/values/drain-time.ts';
 import { OWN_LABELS } from '../../src/values/object-checks.ts';
+import { AUTOSCALER_TOLERANCE } from '../../src/values/scale.ts';
 import { PEER_PORT } from '../../src/values/server-checks.ts';
 import { given, quoted, value } from './cel.ts';
 

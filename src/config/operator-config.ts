@@ -15,7 +15,7 @@ export const operatorConfigSchema = z.strictObject({
   host,
   adminPort: adminPort.describe('port for its own metrics and probes'),
   metricsPort: port.default(8443).describe('port for custom.metrics.k8s.io'),
-  scrapeInterval: duration('500ms', '1m').prefault('2s').describe('how often each pod is asked for its connections'),
+  scrapeInterval: duration('500ms', '10s').prefault('2s').describe('how often each pod is asked for its connections'),
   logLevel,
   logFormat,
 });

@@ -1,7 +1,5 @@
 import type { Logger } from 'pino';
-import { kinds } from '../kube/kinds.ts';
 import type { KubeApi } from '../kube/kube-api.ts';
-import { Reflector } from '../kube/reflector.ts';
 import { keepApiServices } from './api-services/keep-api-services.ts';
 import { registeredBundles } from './api-services/registered.ts';
 import { type ApiServicesState, UNKNOWN } from './api-services/state.ts';
@@ -17,14 +15,7 @@ import type { OperatorMetrics } from './operator-metrics.ts';
 import type { FleetPods } from './pods/fleet-pods.ts';
 import { occupancyOf } from './readings/occupancy.ts';
 import type { Readings } from './readings/readings.ts';
-import { createEvents } from './reconcile/events.ts';
-import { KeyQueue } from './reconcile/key-queue.ts';
-import type { McpFleetResource } from './reconcile/mcp-fleet-resource.ts';
-import { OwnedObjects } from './reconcile/owned-objects.ts';
-import { Reconciler } from './reconcile/reconciler.ts';
-
-/** Fleets that are worked on at a time: together with what each asks for in turn, this bounds what the API server gets. */
-const WORKERS = 4;
+import { FleetLoop } from './reconcile/fleet-loop.ts';
 
 export interface LeaderOptions {
   readonly api: KubeApi;
@@ -44,13 +35,24 @@ export interface LeaderOptions {
 
 /** What one replica alone does: certificates, the registration of the metrics API, fleets, deletion costs. */
 export async function lead(options: LeaderOptions, signal: AbortSignal): Promise<void> {
-  const { api, service, store, pods, readings, log, clock } = options;
+  const { api, service, identity, namespaces, store, pods, readings, metrics, log, clock } = options;
   let state: ApiServicesState = UNKNOWN;
+  const fleets = new FleetLoop({
+    ...{ api, identity, namespaces, log, clock },
+    namespace: service.namespace,
+    occupancyOf: (key) => occupancyOf(readings.countedOf(key), clock()),
+    metricsState: () => (state === UNKNOWN ? undefined : state),
+    costIsTaken: (key) => readings.countedOf(key).some(({ pod }) => pod.cost.foreign),
+    missed: (count) => metrics.missed.inc(count),
+    passed: (result) => metrics.reconciles.inc({ result }),
+  });
+  metrics.queuedFleets(() => (signal.aborted ? 0 : fleets.size));
   const writer = new CostWriter({ pods, readings, write: writeCost(api), log, clock });
   await Promise.all([
     keepCertificates(
       {
-        ...{ store, log, clock },
+        ...{ store, log },
+        clock: Date.now,
         bundles: (until) => registeredBundles(api, service, until),
         served: async (until) => servedFingerprints(await listReplicas(api, service, until), until),
         make: (now) => makeGeneration(service, now),
@@ -64,54 +66,12 @@ export async function lead(options: LeaderOptions, signal: AbortSignal): Promise
         ready: (until) => isAnyReady(api, service, until),
         report: (now) => {
           state = now;
+          fleets.lookAtAll();
         },
       },
       signal,
     ),
     writer.run(signal),
-    keepFleets(options, () => state, signal),
+    fleets.run(signal),
   ]);
-}
-
-async function keepFleets(
-  options: LeaderOptions,
-  metricsState: () => ApiServicesState,
-  signal: AbortSignal,
-): Promise<void> {
-  const { api, service, identity, namespaces, readings, metrics, log, clock } = options;
-  const missed = (count: number) => metrics.missed.inc(count);
-  const enqueue = (key: string) => queue.add(key);
-  const owned = new OwnedObjects({ api, namespaces, changed: enqueue, missed, log });
-  const fleets = new Reflector<McpFleetResource, McpFleetResource>({
-    ...{ api, log, missed },
-    kind: kinds.mcpFleet,
-    selections: (namespaces ?? [undefined]).map((namespace) => ({ namespace })),
-    keep: ({ metadata: { managedFields: _, ...metadata }, ...rest }) => ({ ...rest, metadata }),
-    changed: enqueue,
-  });
-  const reconciler = new Reconciler({
-    ...{ api, owned, metricsState, log, clock },
-    fleetOf: (key) => fleets.get(key),
-    events: createEvents(api, identity, log),
-    namespace: service.namespace,
-    occupancyOf: (key) => occupancyOf(readings.countedOf(key), clock()),
-    costIsTaken: (key) => readings.countedOf(key).some(({ pod }) => pod.cost.foreign),
-  });
-  const queue: KeyQueue = new KeyQueue({
-    clock,
-    workers: WORKERS,
-    work: async (key) => {
-      const again = await reconciler.reconcile(key);
-      metrics.reconciles.inc({ result: 'done' });
-      return again;
-    },
-    failed: (key, error, retryMs) => {
-      metrics.reconciles.inc({ result: 'failed' });
-      log.warn({ fleet: key, err: error, retryMs: Math.round(retryMs) }, 'Failed to reconcile MCPFleet');
-    },
-  });
-  metrics.queuedFleets(() => queue.size);
-  // Nothing is made or deleted before everything that is there is known.
-  const working = Promise.all([owned.whenSynced(signal), fleets.whenSynced(signal)]).then(() => queue.run(signal));
-  await Promise.all([owned.run(signal), fleets.run(signal), working]);
 }

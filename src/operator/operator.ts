@@ -31,7 +31,7 @@ export interface OperatorOptions {
     readonly identity: string;
     readonly namespace: string;
   };
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; must never go back. */
   readonly clock: () => number;
 }
 
@@ -76,17 +76,18 @@ export async function operate(options: OperatorOptions, leave: AbortSignal): Pro
     return authentication.trusted ? undefined : 'The certificate of the API server’s aggregator is not known yet.';
   };
   const metricsApi = await startMetricsApi({
-    ...{ host, port: metricsPort, source, api, log, clock, signal: serving },
+    ...{ host, port: metricsPort, source, api, log, signal: serving },
     isReady: () => notReady() === undefined,
     observe: (answer) => metrics.answered(answer),
   });
   const store: CertificateStore = new CertificateStore({
-    ...{ api, service, log, clock },
+    ...{ api, service, log },
+    clock: Date.now,
     onChange: ({ certificate, key }) => metricsApi.present({ cert: certificate, key }),
   });
   const authentication = new AggregatorAuthentication({ api, log, trust: (config) => metricsApi.trust(config) });
   const admin = await listenForAdmin({ host, port: adminPort, registry: metrics.registry, notReady });
-  const election = new LeaderElection({ api, namespace, name: OPERATOR_NAME, identity, log, clock });
+  const election = new LeaderElection({ api, namespace, name: OPERATOR_NAME, identity, log });
 
   const leading = election.run((signal) => {
     metrics.leading.set(1);

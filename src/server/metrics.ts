@@ -18,6 +18,8 @@ export interface Readings {
   readonly maxConnections: number;
   readonly waiting: number;
   readonly sessions: Readonly<Record<'active' | 'dozing' | 'parked', number>>;
+  /** Records of parked sessions that there is room for; `undefined` where they are safe without. */
+  readonly maxParked: number | undefined;
   readonly notStored: number;
   readonly draining: boolean;
   openStreams(kind: StreamKind): number;
@@ -31,6 +33,8 @@ export interface Connections {
   readonly waiting: number;
   readonly overCap: number;
   readonly sessions: Readonly<Record<'active' | 'dozing' | 'parked', number>>;
+  /** Parked sessions that a pod can keep, and its peers with it; not there where a store keeps them. */
+  readonly maxParked?: number;
   readonly streams: Readonly<Record<StreamKind, number>>;
   readonly requestsInFlight: Readonly<Record<'legacy' | 'modern', number>>;
   readonly refused: Readonly<Record<RefusalReason, number>>;
@@ -193,7 +197,7 @@ export class Metrics {
   }
 
   connections(): Connections {
-    const { held, maxConnections, waiting, sessions, draining } = this.#readings;
+    const { held, maxConnections, waiting, sessions, maxParked, draining } = this.#readings;
     return {
       active: held,
       activeMean: this.#readings.activeConnections(),
@@ -201,6 +205,7 @@ export class Metrics {
       waiting,
       overCap: Math.max(0, held - maxConnections),
       sessions,
+      ...(maxParked === undefined ? {} : { maxParked }),
       streams: {
         standalone: this.#readings.openStreams('standalone'),
         request: this.#readings.openStreams('request'),

@@ -80,6 +80,9 @@ export async function startServer(
     get sessions() {
       return sessions.counts;
     },
+    get maxParked() {
+      return store === undefined ? parkedLimit(config) || undefined : undefined;
+    },
     get notStored() {
       return store?.notStored ?? 0;
     },

@@ -1,9 +1,7 @@
 import { type Check, when } from './check.ts';
-import { targetConnections } from './scale.ts';
+import { AUTOSCALER_TOLERANCE, targetConnections } from './scale.ts';
 import { effectiveSettings } from './server-values.ts';
 
-/** Kubernetes' default: an autoscaler leaves differences of a tenth alone. */
-export const AUTOSCALER_TOLERANCE = 0.1;
 const LONGEST_STABILIZATION_SECONDS = 3600;
 
 /** Who has to reach the admin port of the pods, with each source that is not our own operator. */

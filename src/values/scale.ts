@@ -19,3 +19,12 @@ export function targetConnections(values: Pick<Values, 'server' | 'autoscaling'>
   const { maxConnections } = effectiveSettings(values.server);
   return Math.max(1, Math.floor((maxConnections * values.autoscaling.targetUtilization) / 100));
 }
+
+/** Kubernetes' default: an autoscaler leaves differences of a tenth alone. */
+export const AUTOSCALER_TOLERANCE = 0.1;
+
+/** By which share the connections must be above the target for the fleet to grow. */
+export function scaleUpTolerance({ autoscaling: { behavior } }: Pick<Values, 'autoscaling'>): number {
+  const given = Number(behavior.scaleUp?.['tolerance'] ?? Number.NaN);
+  return Number.isFinite(given) && given >= 0 ? given : AUTOSCALER_TOLERANCE;
+}

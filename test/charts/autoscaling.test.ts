@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { render } from '../../charts/render.ts';
@@ -50,10 +51,36 @@ describe('the HorizontalPodAutoscaler', () => {
     expect(metricsOf({ metric: 'pods' }, { describedBy: 'MCPFleet' })).toEqual(metricsOf({}, {}));
   });
 
-  test('keeps a buffer of free slots by a second metric, against the cap', () => {
-    const buffered = (described: object) => [demand(described, '70'), demand(described, '100', { buffer: '20' })];
+  test('keeps a buffer of free slots by a second metric, against the cap less what an autoscaler tolerates', () => {
+    const buffered = (described: object) => [
+      demand(described, '70'),
+      demand(described, '90910m', { target: '100', buffer: '20' }),
+    ];
     expect(metricsOf({ buffer: 20 }, { describedBy: 'MCPFleet' })).toEqual(buffered(fleet));
     expect(metricsOf({ buffer: 20 }, {})).toEqual(buffered(service));
+    const exact = { buffer: 20, behavior: { scaleUp: { tolerance: '0' } } };
+    expect(metricsOf(exact, {})[1]?.object.target.averageValue).toBe('100');
+  });
+
+  test('grows exactly when fewer slots than the buffer are free', () => {
+    fc.assert(
+      fc.property(
+        fc.record({ cap: fc.integer({ min: 2, max: 5_000 }), pods: fc.integer({ min: 1, max: 100 }) }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        ({ cap, pods }, used, kept) => {
+          const held = Math.floor(used * cap * pods);
+          const buffer = Math.max(1, Math.floor(kept * cap));
+          const values = { autoscaling: { enabled: true, maxReplicas: 200, targetUtilization: 50, buffer } };
+          const hpa = rendered('HorizontalPodAutoscaler', { ...values, server: { maxConnections: cap } });
+          const [, amount, milli] = /^(\d+)(m?)$/.exec(hpa.spec.metrics[1].object.target.averageValue) ?? [];
+          const average = Number(amount) / (milli === 'm' ? 1_000 : 1);
+          // What Kubernetes does: nothing as long as the ratio is within a tenth of 1.
+          const grows = (held + buffer) / (average * pods) > 1.1;
+          expect(grows).toBe(cap * pods - held < buffer);
+        },
+      ),
+    );
   });
 
   test('names nothing that prometheus-adapter could not serve', () => {
@@ -142,7 +169,7 @@ describe('the ScaledObject of KEDA', () => {
     expect(scaledObject().spec.advanced).not.toHaveProperty('scalingModifiers');
     const { advanced, triggers } = scaledObject(keda({ buffer: 20 })).spec;
     expect(advanced.scalingModifiers).toEqual({
-      formula: 'max(connections, (connections + 20) * 70 / 100)',
+      formula: 'max(connections, (connections + 20) * 70 * 1.1 / 100)',
       target: '70',
       metricType: 'AverageValue',
     });

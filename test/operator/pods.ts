@@ -12,8 +12,10 @@ export function podOf(name: string, over: Partial<FleetPod> = {}): FleetPod {
     fleet: 'notes',
     labels: { 'app.kubernetes.io/instance': 'notes', pod: name },
     address: { host: '127.0.0.1', port: 1 },
+    container: `container-of-${name}`,
     living: true,
-    terminating: false,
+    ready: true,
+    goneAt: undefined,
     cost: { value: 0, foreign: false },
     ...over,
   };
@@ -21,7 +23,7 @@ export function podOf(name: string, over: Partial<FleetPod> = {}): FleetPod {
 
 /** What a pod with a cap of 100 says. */
 export function reportOf(active: number, over: Partial<Report> = {}): Report {
-  return { active, exported: active, max: 100, waiting: 0, refused: 0, ...over };
+  return { active, exported: active, max: 100, waiting: 0, refused: 0, parked: 0, maxParked: undefined, ...over };
 }
 
 /** Pods and what they said, at times that the test sets. */

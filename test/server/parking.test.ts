@@ -70,6 +70,12 @@ async function nextMessage(stream: AsyncGenerator<ServerEvent>) {
   }
 }
 
+test('a pod says how many parked sessions it can keep', async () => {
+  expect(await (await startParkable({ maxConnections: 3 })).counts()).toMatchObject({ maxParked: 30 });
+  expect(await (await startParkable({ maxParked: 7 })).counts()).toMatchObject({ maxParked: 7 });
+  expect(await (await startParkable({ maxParked: 0 })).counts()).not.toHaveProperty('maxParked');
+});
+
 describe('a quiet session', () => {
   test('is parked after --park-after, and its next request finds everything as it was', async () => {
     const lab = await startParkable({ parkAfter: '1s' });

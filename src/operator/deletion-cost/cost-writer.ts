@@ -2,13 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { KubeError } from '../../kube/kube-error.ts';
 import type { FleetPod } from '../pods/fleet-pod.ts';
-import type { FleetPods } from '../pods/fleet-pods.ts';
+import { type FleetPods, fleetKey } from '../pods/fleet-pods.ts';
 import type { Readings } from '../readings/readings.ts';
 import { type CostWrite, planWrites } from './plan-writes.ts';
 
 /** Between two writes to one pod, and writes a second in all: every write wakes everybody who watches pods. */
 const PER_POD_MS = 30_000;
 const PER_SECOND = 5;
+/** A fleet that has not been written for so long waits as long as any. */
+const FORGOTTEN_AFTER_MS = 3_600_000;
 
 export interface CostWriterOptions {
   readonly pods: FleetPods;
@@ -25,6 +27,8 @@ export class CostWriter {
   readonly #options: CostWriterOptions;
   /** When each pod was written last. */
   readonly #written = new Map<string, number>();
+  /** When each fleet was last seen to: those that waited the longest come first. */
+  readonly #served = new Map<string, number>();
 
   constructor(options: CostWriterOptions) {
     this.#options = options;
@@ -43,15 +47,22 @@ export class CostWriter {
     const { pods, readings, clock } = this.#options;
     const now = clock();
     for (const [uid, at] of this.#written) if (now - at >= PER_POD_MS) this.#written.delete(uid);
-    const all = [...pods.fleets()].flatMap((fleet) => planWrites(readings.countedOf(fleet)));
-    const allowed = all.filter(({ pod }) => !this.#written.has(pod.uid));
-    return allowed.sort((a, b) => Number(b.urgent) - Number(a.urgent)).slice(0, PER_SECOND);
+    for (const [fleet, at] of this.#served) if (now - at >= FORGOTTEN_AFTER_MS) this.#served.delete(fleet);
+    const fleets = [...pods.fleets()].map((fleet) => {
+      const writes = planWrites(readings.countedOf(fleet)).filter(({ pod }) => !this.#written.has(pod.uid));
+      return { fleet, writes, urgent: writes[0]?.urgent === true, servedAt: this.#served.get(fleet) ?? 0 };
+    });
+    const inTurn = fleets
+      .filter(({ writes }) => writes.length > 0)
+      .sort((a, b) => Number(b.urgent) - Number(a.urgent) || a.servedAt - b.servedAt);
+    return inTurn.flatMap(({ writes }) => writes).slice(0, PER_SECOND);
   }
 
   async #write({ pod, cost }: CostWrite): Promise<void> {
     const { write, log, clock } = this.#options;
     const { namespace, name } = pod;
     this.#written.set(pod.uid, clock());
+    this.#served.set(fleetKey(pod), clock());
     try {
       await write(pod, cost);
       log.debug({ namespace, name, cost }, 'Wrote deletion cost of Pod');

@@ -1,7 +1,7 @@
 import type { FleetPod } from '../pods/fleet-pod.ts';
 import type { Counted } from '../readings/readings.ts';
-import { candidatesOf } from './candidates.ts';
-import { costFor, ranksByConnections } from './deletion-cost.ts';
+import { candidatesOf, losesTheEmptiest, mostConnections } from './candidates.ts';
+import { costFor } from './cost-step.ts';
 
 /** A pod whose deletion cost is no longer what it should be. */
 export interface CostWrite {
@@ -11,14 +11,16 @@ export interface CostWrite {
   readonly urgent: boolean;
 }
 
-/** What there is to write for the pods of one fleet; nothing where there is no choice, or where somebody else writes. */
+/** What there is to write for the pods of one fleet; nothing where there is no choice. */
 export function planWrites(counted: readonly Counted[]): readonly CostWrite[] {
-  if (counted.some(({ pod }) => pod.cost.foreign)) return [];
   const candidates = candidatesOf(counted);
   if (candidates.length < 2) return [];
-  const urgent = !ranksByConnections(candidates);
-  return candidates.flatMap(({ pod, connections, maxConnections, cost: now }) => {
-    const cost = costFor(connections, maxConnections);
-    return cost === now ? [] : [{ pod, cost, urgent }];
+  const most = mostConnections(counted);
+  const writes = candidates.flatMap(({ pod, connections }) => {
+    const cost = costFor(connections, most);
+    return cost === pod.cost.value ? [] : [{ pod, cost }];
   });
+  if (writes.length === 0) return [];
+  const urgent = !losesTheEmptiest(candidates, 1, most);
+  return writes.map((write) => ({ ...write, urgent }));
 }

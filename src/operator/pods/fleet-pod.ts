@@ -24,7 +24,13 @@ export interface PodObject {
   readonly status?: {
     readonly phase?: string;
     readonly podIP?: string;
-    readonly containerStatuses?: readonly { readonly name: string; readonly started?: boolean }[];
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly {
+      readonly name: string;
+      readonly started?: boolean;
+      readonly containerID?: string;
+      readonly state?: { readonly running?: object };
+    }[];
   };
 }
 
@@ -38,9 +44,13 @@ export interface FleetPod {
   readonly labels: Readonly<Record<string, string>>;
   /** Where it tells its connections; `undefined` as long as it has no address. */
   readonly address: { readonly host: string; readonly port: number } | undefined;
-  /** Whether it may hold connections: its container runs and has started, which only a pod that serves has. */
+  /** The container that runs, of which there is a new one after a crash. */
+  readonly container: string | undefined;
+  /** Whether it may hold connections: its container runs and has started, which only one that serves has. */
   readonly living: boolean;
-  readonly terminating: boolean;
+  readonly ready: boolean;
+  /** When it must be gone, in milliseconds since the epoch; `undefined` for a pod that stays. */
+  readonly goneAt: number | undefined;
   readonly cost: DeletionCost;
 }
 
@@ -55,8 +65,9 @@ export function fleetPodOf(pod: PodObject): FleetPod {
   const { metadata, spec, status } = pod;
   const container = spec?.containers?.find(({ name }) => name === CONTAINER_NAME);
   const port = container?.ports?.find(({ name }) => name === PORT_NAMES.admin)?.containerPort;
-  const started = status?.containerStatuses?.find(({ name }) => name === CONTAINER_NAME)?.started === true;
   const host = status?.podIP;
+  const state = status?.containerStatuses?.find(({ name }) => name === CONTAINER_NAME);
+  const running = status?.phase === 'Running' && state?.state?.running !== undefined;
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
@@ -64,8 +75,11 @@ export function fleetPodOf(pod: PodObject): FleetPod {
     fleet: metadata.labels?.[FLEET_LABEL] ?? '',
     labels: metadata.labels ?? {},
     address: host === undefined || port === undefined ? undefined : { host, port },
-    living: status?.phase === 'Running' && started && host !== undefined && port !== undefined,
-    terminating: metadata.deletionTimestamp !== undefined,
+    container: running ? state.containerID : undefined,
+    living: running && state.started === true && host !== undefined && port !== undefined,
+    ready: status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true,
+    // The grace period is in it.
+    goneAt: metadata.deletionTimestamp === undefined ? undefined : Date.parse(metadata.deletionTimestamp),
     cost: costOf(pod),
   };
 }

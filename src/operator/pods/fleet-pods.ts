@@ -8,7 +8,7 @@ export function fleetKey({ namespace, fleet }: Pick<FleetPod, 'namespace' | 'fle
 /** The pods of all fleets, by fleet. Fed by whoever watches them. */
 export class FleetPods {
   readonly #byFleet = new Map<string, Map<string, FleetPod>>();
-  readonly #living = new Set<string>();
+  readonly #byUid = new Map<string, FleetPod>();
   readonly #lost: (uid: string) => void;
 
   /** `lost` hears of every pod that no longer holds what it held: it is gone, or its container is. */
@@ -18,17 +18,16 @@ export class FleetPods {
 
   /** Takes in what a pod is now, in place of what it was. */
   changed(now: FleetPod | undefined, before: FleetPod | undefined): void {
-    if (before !== undefined) this.#remove(before);
-    if (now !== undefined) this.#add(now);
-    if (now?.living) this.#living.add(now.uid);
-    if (before === undefined || (now?.living && now.uid === before.uid)) return;
-    this.#living.delete(before.uid);
-    this.#lost(before.uid);
+    const known = before === undefined ? undefined : this.#byUid.get(before.uid);
+    if (known !== undefined) this.#remove(known);
+    const pod = now?.uid === known?.uid ? stillLiving(now, known) : now;
+    if (pod !== undefined) this.#add(pod);
+    if (known?.living && !(pod?.living && pod.container === known.container)) this.#lost(known.uid);
   }
 
   /** Whether a pod is there and may hold connections. */
   isLiving(uid: string): boolean {
-    return this.#living.has(uid);
+    return this.#byUid.get(uid)?.living === true;
   }
 
   /** The keys of the fleets that have pods. */
@@ -44,6 +43,7 @@ export class FleetPods {
     const key = fleetKey(pod);
     const pods = this.#byFleet.get(key) ?? new Map<string, FleetPod>();
     this.#byFleet.set(key, pods.set(pod.uid, pod));
+    this.#byUid.set(pod.uid, pod);
   }
 
   #remove(pod: FleetPod): void {
@@ -51,5 +51,13 @@ export class FleetPods {
     const pods = this.#byFleet.get(key);
     pods?.delete(pod.uid);
     if (pods?.size === 0) this.#byFleet.delete(key);
+    this.#byUid.delete(pod.uid);
   }
+}
+
+/** A kubelet that was restarted takes back that a container has started until it has probed it again. */
+function stillLiving(now: FleetPod | undefined, known: FleetPod | undefined): FleetPod | undefined {
+  if (now === undefined || now.living || !known?.living) return now;
+  const sameContainer = now.container !== undefined && now.container === known.container;
+  return sameContainer && now.address !== undefined ? { ...now, living: true } : now;
 }

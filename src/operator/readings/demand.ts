@@ -1,3 +1,4 @@
+import { mostConnections } from '../deletion-cost/candidates.ts';
 import type { Counted } from './readings.ts';
 
 /** Why a number may not be told; the autoscaler then leaves the replicas as they are. */
@@ -13,17 +14,23 @@ export interface Demand {
 
 /**
  * The slots held by all living pods, draining ones too, and the clients waiting for one. A pod that has been silent for
- * long counts as the larger of what it said last and `target`, or its cap if there is none: enough to keep it.
+ * long counts as the larger of what it said last and `target`, or its cap if there is none: enough to keep it. But as with
+ * the pods that an autoscaler misses, silence damps and never drives: it adds nothing beyond what keeps the pods there are.
  */
 export function demandOf(counted: readonly Counted[], now: number, target: number | undefined): Demand | Unavailable {
   if (!counted.some(({ fresh }) => fresh)) return { unavailable: 'No pod of the fleet has answered for 30 s.' };
-  const most = Math.max(...counted.map(({ reading }) => reading?.report.max ?? 0));
-  let value = 0;
-  let at = now;
-  for (const { reading, fresh, young } of counted) {
+  const most = mostConnections(counted);
+  let [said, silent, parked, at] = [0, 0, 0, now];
+  for (const { pod, reading, fresh, young } of counted) {
+    const its = reading?.demandAt(now) ?? 0;
+    said += its;
+    parked += reading?.parkedShare ?? 0;
     if (fresh) at = Math.min(at, reading?.at ?? at);
-    const said = reading?.demandAt(now) ?? 0;
-    value += fresh || young ? said : Math.max(said, target ?? reading?.report.max ?? most);
+    else if (!young && pod.goneAt === undefined) silent += Math.max(0, (target ?? reading?.report.max ?? most) - its);
   }
-  return { value, at };
+  const staying = counted.filter(({ pod }) => pod.goneAt === undefined).length;
+  const keepingAll = target === undefined ? Number.POSITIVE_INFINITY : target * staying;
+  const slots = Math.max(said, Math.min(said + silent, keepingAll));
+  // Pods that go hand over their parked sessions as well, which need a place, if no slot.
+  return { value: Math.max(slots, parked * most), at };
 }

@@ -1,9 +1,10 @@
-import { mayShrink } from '../deletion-cost/candidates.ts';
+import { candidatesOf, losesTheEmptiest, mostConnections } from '../deletion-cost/candidates.ts';
 import type { DemandParameters, MetricsSource, PodValue } from '../metrics-api/metrics-source.ts';
 import { type FleetPods, fleetKey } from '../pods/fleet-pods.ts';
 import { type Demand, demandOf, type Unavailable } from './demand.ts';
-import type { Counted, Readings } from './readings.ts';
-import { ScaleDownGuard } from './scale-down-guard.ts';
+import { HeldDemand } from './held-demand.ts';
+import { HeldValues } from './held-values.ts';
+import type { Readings } from './readings.ts';
 
 export interface MetricsSourceOptions {
   readonly pods: FleetPods;
@@ -17,38 +18,53 @@ export interface MetricsSourceOptions {
 const NOT_READY: Unavailable = { unavailable: 'Not every pod has been asked yet.' };
 const NOT_RANKED: Unavailable = { unavailable: 'The deletion costs of the pods are being written.' };
 
-/** The numbers of the metrics API: what the pods said, told so that an autoscaler never acts on less than is known. */
+/**
+ * The numbers of the metrics API: what the pods said. An autoscaler acts on a lower number when it likes, and the
+ * ReplicaSet goes by the deletion costs that are written then, so none is told before the pods that would go are the
+ * emptiest.
+ */
 export function createMetricsSource({ pods, readings, isReady, clock }: MetricsSourceOptions): MetricsSource {
-  const demands = new ScaleDownGuard<Demand>(clock);
-  const podValues = new ScaleDownGuard<readonly PodValue[]>(clock);
+  const heldDemand = new HeldDemand();
+  const heldValues = new HeldValues();
 
   function demandOfFleet(key: string, { target, buffer }: DemandParameters): Demand | Unavailable {
     const counted = readings.countedOf(key);
-    const held = demandOf(counted, clock(), target);
-    if ('unavailable' in held) return held;
-    const demand = { value: held.value + buffer, at: held.at };
-    const staying = counted.filter(({ pod }) => !pod.terminating);
-    const keepsAll = () => target !== undefined && Math.ceil(demand.value / target) >= staying.length;
-    const told = demands.pass(
-      `${key} ${target} ${buffer}`,
-      demand,
-      demand.value,
-      () => keepsAll() || mayShrink(staying),
+    const demand = demandOf(counted, clock(), target);
+    if ('unavailable' in demand) return demand;
+    const candidates = candidatesOf(counted);
+    const most = mostConnections(counted);
+    const told = heldDemand.pass({
+      question: `${key} ${target} ${buffer}`,
+      value: demand.value + buffer,
+      pods: counted.filter(({ pod }) => pod.goneAt === undefined).length,
+      // Without a target it is not known how many would go.
+      perPod: target ?? most,
+      mayLose: (count) => losesTheEmptiest(candidates, count, most),
+    });
+    return told === undefined ? NOT_RANKED : { value: told, at: demand.at };
+  }
+
+  function valuesOfFleet(key: string): { readonly values: readonly PodValue[]; readonly asked: number } {
+    const counted = readings.countedOf(key);
+    const candidates = candidatesOf(counted);
+    const most = mostConnections(counted);
+    const fresh = counted.filter((one) => one.fresh);
+    const values = heldValues.pass(key, fresh, () =>
+      candidates.every((_, count) => losesTheEmptiest(candidates, count, most)),
     );
-    return told ?? NOT_RANKED;
+    return { values, asked: counted.length };
   }
 
   return {
-    pods(namespace, selects, selector) {
+    pods(namespace, selects) {
       if (!isReady()) return NOT_READY;
-      const fleets = [...pods.fleets()].filter((key) => key.startsWith(`${namespace}/`));
-      const selected = fleets.map((key) => readings.countedOf(key).filter(({ pod }) => selects(pod.labels)));
-      const counted = selected.flat();
-      const values = counted.filter(({ fresh }) => fresh).flatMap(podValue);
-      if (counted.length > 0 && values.length === 0) return { unavailable: 'No pod has answered for 30 s.' };
-      const sum = values.reduce((total, { value }) => total + value, 0);
-      const told = podValues.pass(`${namespace} ${selector}`, values, sum, () => selected.every(mayShrink));
-      return told === undefined ? NOT_RANKED : { values: told };
+      const there = new Set(pods.fleets());
+      heldValues.keepOnly((key) => there.has(key));
+      const fleets = [...there].filter((key) => key.startsWith(`${namespace}/`)).map(valuesOfFleet);
+      const values = fleets.flatMap((fleet) => fleet.values).filter(({ labels }) => selects(labels));
+      const silent = fleets.some((fleet) => fleet.asked > 0 && fleet.values.length === 0);
+      if (silent && values.length === 0) return { unavailable: 'No pod has answered for 30 s.' };
+      return { values };
     },
     demand(namespace, fleet, parameters) {
       if (!isReady()) return NOT_READY;
@@ -56,9 +72,4 @@ export function createMetricsSource({ pods, readings, isReady, clock }: MetricsS
       return pods.of(key).length === 0 ? undefined : demandOfFleet(key, parameters);
     },
   };
-}
-
-function podValue({ pod, reading }: Counted): PodValue[] {
-  if (reading === undefined) return [];
-  return [{ name: pod.name, value: reading.report.exported, at: reading.at, labels: pod.labels }];
 }

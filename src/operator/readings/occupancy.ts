@@ -18,7 +18,7 @@ export function occupancyOf(counted: readonly Counted[], now: number): Occupancy
     const { connections, capacity, waiting } = occupancy ?? { connections: 0, capacity: 0, waiting: 0 };
     occupancy = {
       connections: connections + reading.report.active,
-      capacity: capacity + (pod.terminating ? 0 : reading.report.max),
+      capacity: capacity + (pod.goneAt !== undefined ? 0 : reading.report.max),
       waiting: waiting + reading.waitingAt(now),
     };
   }

@@ -43,7 +43,16 @@ export class Reading {
   /** Clients that wait for a slot; of those that were refused it is only known for a short while. */
   waitingAt(now: number): number {
     const { waiting, refused } = this.#report;
-    const refusedBefore = this.#refusals[0]?.total ?? refused;
-    return waiting + (now - this.#at > REFUSALS_MS ? 0 : refused - refusedBefore);
+    const oldest = this.#refusals[0];
+    if (oldest === undefined || now - this.#at > REFUSALS_MS) return waiting;
+    // After a gap the refusals are those of a longer time.
+    const share = Math.min(1, REFUSALS_MS / Math.max(1, this.#at - oldest.at));
+    return waiting + Math.round((refused - oldest.total) * share);
+  }
+
+  /** Of the parked sessions that a pod can keep, the share that it does keep; 0 where they are kept elsewhere. */
+  get parkedShare(): number {
+    const { parked, maxParked } = this.#report;
+    return maxParked === undefined ? 0 : parked / maxParked;
   }
 }

@@ -68,6 +68,8 @@ export class Readings {
       if (!pod.living) return [];
       const reading = this.#byUid.get(pod.uid);
       const fresh = reading !== undefined && now - reading.at <= REPLAY_MS;
+      // On a node that is gone, the object of a pod may stay for long.
+      if (!fresh && pod.goneAt !== undefined && now > pod.goneAt) return [];
       const young = reading === undefined && now - (this.#firstAsked.get(pod.uid) ?? now) < FIRST_ANSWER_MS;
       return [{ pod, reading, fresh, young }];
     });

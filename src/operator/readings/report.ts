@@ -9,6 +9,8 @@ const reportSchema = z.object({
   max: count.min(1),
   waiting: count,
   refused: z.object({ capacity: count, returning: count, draining: count }),
+  sessions: z.object({ parked: count }),
+  maxParked: count.min(1).optional(),
 });
 
 /** What a pod says of its connections. */
@@ -22,6 +24,9 @@ export interface Report {
   readonly waiting: number;
   /** Requests for a slot that were refused, since the pod began. */
   readonly refused: number;
+  readonly parked: number;
+  /** Records of parked sessions that the pod can keep; none where they are safe elsewhere. */
+  readonly maxParked: number | undefined;
 }
 
 /** Reads a pod's answer; `undefined` when it is anything else. */
@@ -34,12 +39,11 @@ export function parseReport(body: string): Report | undefined {
   }
   const { success, data } = reportSchema.safeParse(json);
   if (!success) return undefined;
-  const { active, activeMean, max, waiting, refused } = data;
+  const { active, activeMean, max, waiting, refused, sessions, maxParked } = data;
   return {
-    active,
+    ...{ active, max, waiting, maxParked },
     exported: activeMean,
-    max,
-    waiting,
     refused: refused.capacity + refused.returning + refused.draining,
+    parked: sessions.parked,
   };
 }

@@ -1,8 +1,7 @@
-import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FleetPod } from '../pods/fleet-pod.ts';
 import type { FleetPods } from '../pods/fleet-pods.ts';
-import { askPod } from './ask-pod.ts';
+import { PodConnection } from './pod-connection.ts';
 import type { Readings } from './readings.ts';
 import { Window } from './window.ts';
 
@@ -30,8 +29,7 @@ export interface Round {
 /** Asks every pod for its connections, all pods of a fleet at one time: a session that moves between is seen once. */
 export class Scraper {
   readonly #options: ScraperOptions;
-  // A pod that is gone without a word leaves no socket behind for long.
-  readonly #agent = new Agent({ keepAlive: true, timeout: 10_000 });
+  readonly #connections = new Map<string, PodConnection>();
   /** Pods that were silent when they were asked last. */
   readonly #silent = new Set<string>();
   readonly #asking = new Set<string>();
@@ -49,7 +47,7 @@ export class Scraper {
       this.#options.round?.({ seconds: took / 1_000, pods, failed });
       await sleep(Math.max(0, this.#options.everyMs - took), undefined, { signal }).catch(() => undefined);
     }
-    this.#agent.destroy();
+    for (const connection of this.#connections.values()) connection.close();
   }
 
   async #goRound(signal: AbortSignal): Promise<{ readonly pods: number; readonly failed: number }> {
@@ -62,6 +60,7 @@ export class Scraper {
       await window.opens();
     }
     const answers = await Promise.all(all);
+    this.#hangUp();
     return { pods: answers.length, failed: answers.filter((answered) => !answered).length };
   }
 
@@ -71,7 +70,7 @@ export class Scraper {
     if (pod.address === undefined) return false;
     readings.asked(pod);
     this.#asking.add(pod.uid);
-    const report = await askPod(pod.address, this.#agent, ANSWER_MS);
+    const report = await this.#connectionTo(pod.uid, pod.address).ask(ANSWER_MS);
     this.#asking.delete(pod.uid);
     this.#silent.delete(pod.uid);
     // It may have gone meanwhile, and nothing would ever forget it again.
@@ -79,5 +78,23 @@ export class Scraper {
     if (report === undefined) this.#silent.add(pod.uid);
     else readings.answered(pod, report);
     return report !== undefined;
+  }
+
+  #connectionTo(uid: string, address: NonNullable<FleetPod['address']>): PodConnection {
+    const kept = this.#connections.get(uid);
+    if (kept?.leadsTo(address)) return kept;
+    kept?.close();
+    const connection = new PodConnection(address);
+    this.#connections.set(uid, connection);
+    return connection;
+  }
+
+  /** A pod that is gone without a word would leave its socket behind. */
+  #hangUp(): void {
+    for (const [uid, connection] of this.#connections) {
+      if (this.#options.pods.isLiving(uid)) continue;
+      connection.close();
+      this.#connections.delete(uid);
+    }
   }
 }

@@ -1,7 +1,6 @@
-import type { V1Deployment } from '@kubernetes/client-node';
 import type { Occupancy } from '../readings/occupancy.ts';
 import type { Condition, ConditionType } from './mcp-fleet-resource.ts';
-import { rolloutOf } from './rollout.ts';
+import { type Rolled, rolloutOf } from './rollout.ts';
 
 /** A condition before it is known when it became so. */
 export type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
@@ -14,18 +13,28 @@ export interface Trouble {
 
 /** Everything that the conditions of a fleet follow from. */
 export interface Observed {
-  readonly deployment: Pick<V1Deployment, 'metadata' | 'spec' | 'status'> | undefined;
+  readonly deployment: Rolled | undefined;
   readonly occupancy: Occupancy | undefined;
   readonly troubles: readonly Trouble[];
   /** Whether a change that a new version of the operator makes waits for that of another fleet. */
   readonly waitsForTurn: boolean;
-  readonly metrics: { readonly available: boolean; readonly reason: string; readonly message: string };
+  /** `undefined`: not looked at yet. */
+  readonly metrics: { readonly available: boolean; readonly reason: string; readonly message: string } | undefined;
 }
 
 /** What is to be said of a fleet. Pure. */
 export function verdictsOn(observed: Observed): readonly Verdict[] {
-  return [available(observed), progressing(observed), atCapacity(observed), metrics(observed), degraded(observed)];
+  return [
+    available(observed),
+    progressing(observed),
+    atCapacity(observed),
+    metricsAvailable(observed),
+    degraded(observed),
+  ];
 }
+
+/** Of a condition that stays what it was: a leader that has just begun knows no better. */
+const NOT_YET = 'NotLookedAtYet';
 
 /** Conditions with the times at which they came to be what they are. */
 export function conditionsFrom(
@@ -36,12 +45,16 @@ export function conditionsFrom(
 ): readonly Condition[] {
   return verdicts.map((verdict) => {
     const last = before.find(({ type }) => type === verdict.type);
+    if (verdict.reason === NOT_YET && last !== undefined) return { ...last, observedGeneration: generation };
     const since = last?.status === verdict.status ? last.lastTransitionTime : undefined;
     // Kubernetes' times have no fraction.
     const lastTransitionTime = since ?? now.toISOString().replace(/\.\d+Z$/, 'Z');
     return { ...verdict, observedGeneration: generation, lastTransitionTime };
   });
 }
+
+/** An API server may have much to say, and takes no more than eight times as much back. */
+const LONGEST_MESSAGE = 4_096;
 
 const verdict = (type: ConditionType, is: boolean, reason: string, message: string): Verdict => ({
   type,
@@ -64,7 +77,7 @@ function progressing({ deployment, waitsForTurn }: Observed): Verdict {
       'Progressing',
       true,
       'WaitingForTurn',
-      'The new version of the operator changes one fleet at a time.',
+      'The new version of the operator changes one fleet at a time, and another one is not done yet.',
     );
   }
   if (deployment === undefined) return verdict('Progressing', false, 'NoDeployment', 'There is no Deployment.');
@@ -89,14 +102,17 @@ function atCapacity({ occupancy }: Observed): Verdict {
   return verdict('AtCapacity', false, 'RoomLeft', `${held}.`);
 }
 
-function metrics({ metrics: { available: is, reason, message } }: Observed): Verdict {
-  return verdict('MetricsAvailable', is, reason, message);
+function metricsAvailable({ metrics }: Observed): Verdict {
+  if (metrics !== undefined) return verdict('MetricsAvailable', metrics.available, metrics.reason, metrics.message);
+  const message = 'The metrics API has not been looked at yet.';
+  return { type: 'MetricsAvailable', status: 'Unknown', reason: NOT_YET, message };
 }
 
 function degraded({ troubles, deployment }: Observed): Verdict {
   const [first] = troubles;
   if (first !== undefined) {
-    return verdict('Degraded', true, first.reason, troubles.map(({ message }) => message).join(' '));
+    const message = troubles.map(({ message }) => message).join(' ');
+    return verdict('Degraded', true, first.reason, message.slice(0, LONGEST_MESSAGE));
   }
   if (deployment !== undefined && rolloutOf(deployment) === 'stuck') {
     return verdict('Degraded', true, 'RolloutStuck', 'The new pods did not become available in time.');

@@ -7,10 +7,27 @@ export function lacks(live: unknown, wanted: unknown): boolean {
     if (!Array.isArray(live) || live.length !== wanted.length) return true;
     return wanted.some((entry, index) => lacks(live[index], entry));
   }
-  if (typeof wanted === 'object' && wanted !== null) {
+  if (isMap(wanted)) {
     // An empty map is kept by some fields and dropped by others.
-    if (typeof live !== 'object' || live === null) return Object.keys(wanted).length > 0;
-    return Object.entries(wanted).some(([key, value]) => lacks((live as Record<string, unknown>)[key], value));
+    if (!isMap(live)) return Object.keys(wanted).length > 0;
+    return Object.entries(wanted).some(([key, value]) => lacks(live[key], value));
   }
   return wanted !== undefined && live !== wanted;
+}
+
+/** What an object has where something is wanted, as text: the same as long as nobody changes anything there. */
+export function foundWhere(wanted: unknown, live: unknown): string {
+  return JSON.stringify(partWhere(wanted, live)) ?? '';
+}
+
+function partWhere(wanted: unknown, live: unknown): unknown {
+  if (Array.isArray(wanted) && Array.isArray(live) && wanted.length === live.length) {
+    return wanted.map((entry, index) => partWhere(entry, live[index]));
+  }
+  if (!isMap(wanted) || !isMap(live)) return live;
+  return Object.fromEntries(Object.entries(wanted).map(([key, value]) => [key, partWhere(value, live[key])]));
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,13 +1,8 @@
 import type { KubernetesObject } from '../../../charts/kubernetes-object.ts';
-import type { KubeApi } from '../../kube/kube-api.ts';
+import { KubeError } from '../../kube/kube-error.ts';
 import type { Replicas } from './desired.ts';
-import type { OwnedObject } from './owned-object.ts';
-
-/**
- * Who applies the number of pods, and nothing else. The other manager of ours never does: a field that its last manager
- * lets go of falls back to its default, which is one pod.
- */
-const REPLICAS_MANAGER = 'berth-operator-replicas';
+import type { Keeper } from './keep-object.ts';
+import { type OwnedObject, REPLICAS_MANAGER } from './owned-object.ts';
 
 /** The number of pods to apply to a Deployment that is there; `undefined` when it is to be left alone. */
 export function replicasToApply({ spec, replicasAreHeld }: OwnedObject, { wanted }: Replicas): number | undefined {
@@ -16,13 +11,25 @@ export function replicasToApply({ spec, replicasAreHeld }: OwnedObject, { wanted
   return replicasAreHeld ? undefined : now;
 }
 
-/** Applies the number of pods of a Deployment. */
-export async function applyReplicas(api: KubeApi, deployment: KubernetesObject, replicas: number): Promise<void> {
-  const { apiVersion, kind, metadata } = deployment;
+/** Applies the number of pods of a Deployment; false when that was done a moment ago, or somebody else has set another. */
+export async function applyReplicas(
+  { api, attempts, signal }: Keeper,
+  { apiVersion, kind, metadata }: KubernetesObject,
+  replicas: number,
+  { wanted }: Replicas,
+): Promise<boolean> {
   const { name, namespace } = metadata;
   const identity = { name, ...(namespace === undefined ? {} : { namespace }) };
   const object = { apiVersion, kind, metadata: identity, spec: { replicas } };
-  await api.apply(object, { fieldManager: REPLICAS_MANAGER, force: true });
+  // A number that the resource does not ask for is only to be held; who has set another since holds that.
+  const force = wanted !== undefined;
+  const write = () => api.apply(object, { fieldManager: REPLICAS_MANAGER, force, signal });
+  try {
+    return (await attempts.make('replicas', String(replicas), write)) !== undefined;
+  } catch (error) {
+    if (!force && error instanceof KubeError && error.status === 409) return false;
+    throw error;
+  }
 }
 
 /** A Deployment that is still to be made, with the number of pods that it begins with. */

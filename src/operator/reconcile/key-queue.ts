@@ -5,8 +5,8 @@ const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 300_000;
 
 export interface KeyQueueOptions {
-  /** Does the work of one key; answers milliseconds until it wants to be called again, if it does. */
-  readonly work: (key: string) => Promise<number | undefined>;
+  /** Does the work of one key, until the signal; answers milliseconds until it wants to be called again, if it does. */
+  readonly work: (key: string, signal: AbortSignal) => Promise<number | undefined>;
   /** Told of work that failed, and in how many milliseconds it is tried again. */
   readonly failed: (key: string, error: unknown, retryMs: number) => void;
   /** Keys that are worked on at a time. */
@@ -56,7 +56,7 @@ export class KeyQueue {
     while (!signal.aborted) {
       const { key, inMs } = this.#next();
       if (key !== undefined && inMs <= 0 && workers.size < this.#options.workers) {
-        const worker = this.#work(key).finally(() => {
+        const worker = this.#work(key, signal).finally(() => {
           workers.delete(worker);
           this.#wake();
         });
@@ -85,14 +85,16 @@ export class KeyQueue {
     await sleep(Math.min(Math.max(0, ms), LAST_RETRY_MS), undefined, { signal: either }).catch(() => undefined);
   }
 
-  async #work(key: string): Promise<void> {
+  async #work(key: string, signal: AbortSignal): Promise<void> {
     this.#due.delete(key);
     this.#busy.add(key);
     try {
-      const again = await this.#options.work(key);
+      const again = await this.#options.work(key, signal);
       this.#failures.delete(key);
       if (again !== undefined) this.add(key, again);
     } catch (error) {
+      // Cut off in the middle, which is no failure of its own.
+      if (signal.aborted) return;
       const failures = (this.#failures.get(key) ?? 0) + 1;
       this.#failures.set(key, failures);
       // The half that is random keeps keys that failed together from coming back together.

@@ -1,8 +1,14 @@
 import type { V1DeploymentStatus } from '@kubernetes/client-node';
-import type { KubeObject } from '../../kube/kube-object.ts';
+import { type KubeObject, keyOf } from '../../kube/kube-object.ts';
 
 /** Who applies everything of a fleet but the number of its pods. */
 export const FIELD_MANAGER = 'berth-operator';
+
+/**
+ * Who applies the number of pods, and nothing else. The other manager of ours never does: a field that its last manager
+ * lets go of falls back to its default, which is one pod.
+ */
+export const REPLICAS_MANAGER = 'berth-operator-replicas';
 
 /** An object of a fleet as it is. */
 export interface OwnedObject extends KubeObject {
@@ -34,4 +40,10 @@ interface ManagedFields {
 /** The uid of the fleet that an object belongs to. */
 export function ownerUid({ metadata }: KubeObject): string | undefined {
   return metadata.ownerReferences?.find(({ kind, controller }) => kind === 'MCPFleet' && controller === true)?.uid;
+}
+
+/** `namespace/name` of the fleet that an object goes with. */
+export function fleetOf({ metadata: { namespace = '', ownerReferences = [] } }: KubeObject): string | undefined {
+  const owner = ownerReferences.find(({ kind }) => kind === 'MCPFleet');
+  return owner === undefined ? undefined : keyOf({ metadata: { namespace, name: owner.name } });
 }

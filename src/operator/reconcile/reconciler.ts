@@ -3,26 +3,24 @@ import type { KubernetesObject } from '../../../charts/kubernetes-object.ts';
 import { UsageError } from '../../config/problems.ts';
 import { kindOf, kinds } from '../../kube/kinds.ts';
 import type { KubeApi } from '../../kube/kube-api.ts';
-import { keyOf } from '../../kube/kube-object.ts';
 import type { Occupancy } from '../readings/occupancy.ts';
+import { Attempts } from './attempts.ts';
 import type { Observed, Trouble } from './conditions.ts';
-import { type Desired, desiredOf } from './desired.ts';
+import { APPLIED, type Desired, desiredOf } from './desired.ts';
 import type { Events } from './events.ts';
-import { isShown, saysMore, statusOf } from './fleet-status.ts';
 import { keepDeployment } from './keep-deployment.ts';
-import { findObject, type Kept, keepObject } from './keep-object.ts';
-import type { FleetStatus, McpFleetResource } from './mcp-fleet-resource.ts';
-import { FIELD_MANAGER, type OwnedObject } from './owned-object.ts';
+import { findObject, type Keeper, type Kept, keepObject } from './keep-object.ts';
+import type { McpFleetResource } from './mcp-fleet-resource.ts';
+import { type Change, Outcome } from './outcome.ts';
+import { type OwnedObject, ownerUid } from './owned-object.ts';
 import type { OwnedObjects } from './owned-objects.ts';
-import { Pace } from './pace.ts';
 import { rolloutOf } from './rollout.ts';
 import { RolloutTurns } from './rollout-turns.ts';
+import { StatusBoard } from './status-board.ts';
+import { surplusOf } from './surplus.ts';
 
 /** A fleet is looked at this often even when nothing has been heard of it, for its connections and for what was missed. */
 const LOOK_AGAIN_MS = 10_000;
-/** Numbers of connections are shown this often per fleet, and in all fleets together so many times a second. */
-const SHOW_AGAIN_MS = 30_000;
-const SHOWN_PER_SECOND = 5;
 
 export interface ReconcilerOptions {
   readonly api: KubeApi;
@@ -35,7 +33,7 @@ export interface ReconcilerOptions {
   readonly namespace: string;
   /** What the pods of a fleet hold; `undefined` when none has told. */
   readonly occupancyOf: (key: string) => Occupancy | undefined;
-  /** What keeps the metrics of every fleet from being served, if anything does. */
+  /** What keeps the metrics of every fleet from being served, if anything does; `undefined` when not looked at yet. */
   readonly metricsState: () => Observed['metrics'];
   /** Whether somebody else writes the deletion costs of a fleet's pods. */
   readonly costIsTaken: (key: string) => boolean;
@@ -43,161 +41,183 @@ export interface ReconcilerOptions {
   readonly clock: () => number;
 }
 
-/** What a fleet should be, remembered as long as its spec stays the same. */
-interface Read {
+/** What a fleet should be, and what was done for that, remembered as long as its spec stays the same. */
+interface Memory {
   readonly generation: number;
   readonly uid: string;
   readonly desired: Desired | undefined;
   readonly trouble: Trouble | undefined;
+  /** Whether a person has changed the resource since its objects were last made: they want to see it done. */
+  readonly isEdit: boolean;
+  readonly attempts: Attempts;
+}
+
+/** A fleet in one pass. */
+interface Pass extends Keeper {
+  readonly key: string;
+  readonly fleet: McpFleetResource;
+  readonly isEdit: boolean;
+  readonly outcome: Outcome;
 }
 
 /** Makes the objects of a fleet what its resource says, and the resource's status what they are. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #turns = new RolloutTurns();
-  readonly #shows: Pace;
-  readonly #read = new Map<string, Read>();
-  readonly #shown = new Map<string, number>();
+  readonly #turns: RolloutTurns;
+  readonly #board: StatusBoard;
+  readonly #memories = new Map<string, Memory>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#shows = new Pace(SHOWN_PER_SECOND, options.clock);
+    this.#turns = new RolloutTurns(options);
+    this.#board = new StatusBoard(options);
   }
 
-  /** One pass over one fleet. Answers when to come again, in milliseconds; rejects when something is to be tried again. */
-  async reconcile(key: string): Promise<number | undefined> {
+  /**
+   * One pass over one fleet. Answers when to come again, in milliseconds; rejects when something is to be tried again,
+   * and once the signal is aborted.
+   */
+  async reconcile(key: string, signal: AbortSignal): Promise<number | undefined> {
     const fleet = this.#options.fleetOf(key);
     if (fleet === undefined || fleet.metadata.deletionTimestamp !== undefined) {
       // Kubernetes deletes what it owned.
-      this.#forget(key);
+      this.#turns.giveBack(key);
+      this.#board.forget(key);
+      this.#memories.delete(key);
       return undefined;
     }
-    const { desired, trouble } = this.#desired(key, fleet);
-    // What does not validate changes nothing: the last good objects stay.
-    const { troubles, waitsForTurn } = desired === undefined ? NOTHING_DONE : await this.#keepAll(key, fleet, desired);
-    await this.#show(key, fleet, desired, {
-      waitsForTurn,
-      troubles: [...(trouble === undefined ? [] : [trouble]), ...troubles, ...this.#costTrouble(key)],
-    });
+    const { desired, trouble, isEdit, attempts } = this.#memoryOf(key, fleet);
+    const outcome = new Outcome();
+    if (trouble !== undefined) outcome.troubles.push(trouble);
+    const pass: Pass = { key, fleet, isEdit, outcome, attempts, signal, api: this.#options.api };
+    try {
+      if (desired !== undefined) await this.#keepAll(pass, desired);
+      // What does not validate changes nothing: the last good objects stay.
+      else this.#turns.giveBack(key);
+    } finally {
+      this.#tell(pass);
+    }
+    await this.#board.show(fleet, this.#observe(pass), desired?.selector, signal);
+    if (outcome.failure !== undefined) throw outcome.failure;
     return LOOK_AGAIN_MS;
   }
 
-  #desired(key: string, fleet: McpFleetResource): Read {
+  #memoryOf(key: string, fleet: McpFleetResource): Memory {
     const { generation = 0, uid = '' } = fleet.metadata;
-    const known = this.#read.get(key);
+    const known = this.#memories.get(key);
     if (known?.generation === generation && known.uid === uid) return known;
-    const read = { generation, uid, ...readSpec(fleet, this.#options.namespace) };
-    this.#read.set(key, read);
-    if (read.trouble !== undefined) {
-      this.#options.events.record(fleet, { type: 'Warning', reason: read.trouble.reason, note: read.trouble.message });
-    }
-    return read;
+    const isEdit = fleet.status?.observedGeneration !== generation;
+    const attempts = new Attempts(this.#options.clock);
+    const memory = { generation, uid, isEdit, attempts, ...readSpec(fleet, this.#options.namespace) };
+    this.#memories.set(key, memory);
+    return memory;
   }
 
-  async #keepAll(key: string, fleet: McpFleetResource, desired: Desired): Promise<Outcome> {
-    const troubles: Trouble[] = [];
-    let waitsForTurn = false;
+  async #keepAll(pass: Pass, desired: Desired): Promise<void> {
+    const surplus = surplusOf(this.#options.owned.of(pass.fleet.metadata.uid ?? ''), desired.objects);
+    await this.#deleteAll(pass, surplus.first);
     for (const wanted of desired.objects) {
-      const kept = await this.#keep(key, fleet, desired, wanted);
-      if (kept === 'waiting') waitsForTurn = true;
-      else if (typeof kept === 'object') troubles.push(kept.trouble);
-      else if (kept !== 'unchanged') this.#tell(fleet, kept === 'created' ? 'Created' : 'Changed', wanted);
+      pass.signal.throwIfAborted();
+      try {
+        this.#note(pass, wanted, await this.#keep(pass, desired, wanted));
+      } catch (error) {
+        pass.outcome.failed(wanted, error);
+      }
     }
-    await this.#prune(fleet, desired);
-    return { troubles, waitsForTurn };
+    await this.#deleteAll(pass, [...surplus.last, ...(pass.outcome.rolledOut ? surplus.onceRolledOut : [])]);
   }
 
-  async #keep(
-    key: string,
-    fleet: McpFleetResource,
-    desired: Desired,
+  async #keep(pass: Pass, desired: Desired, wanted: KubernetesObject): Promise<Kept | 'waiting' | Trouble> {
+    const found = await findObject(pass, this.#options.owned, pass.fleet, wanted);
+    if ('trouble' in found) return found.trouble;
+    if (wanted.kind !== 'Deployment') return await keepObject(pass, found.live, wanted);
+    return await this.#keepDeployment(pass, desired, wanted, found.live);
+  }
+
+  async #keepDeployment(
+    pass: Pass,
+    { replicas }: Desired,
     wanted: KubernetesObject,
+    live: OwnedObject | undefined,
   ): Promise<Kept | 'waiting'> {
-    const { api, owned } = this.#options;
-    const found = await findObject(api, owned, fleet, wanted);
-    if ('trouble' in found) return found;
-    if (wanted.kind !== 'Deployment') return await keepObject(api, found.live, wanted);
-    const { replicas } = desired;
-    const mayRoll = () => isNewSpec(fleet) || this.#turns.take(key);
-    const kept = await keepDeployment(api, found.live, wanted, { replicas, mayRoll });
-    const settled = kept === 'unchanged' && rolloutOf(asDeployment(found.live)) === 'complete';
-    if (settled || typeof kept === 'object') this.#turns.giveBack(key);
-    return kept;
-  }
-
-  /** Deletes what belongs to the fleet and is no longer wanted. */
-  async #prune(fleet: McpFleetResource, { objects }: Desired): Promise<void> {
-    const { api, owned } = this.#options;
-    const wanted = new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`));
-    for (const object of owned.of(fleet.metadata.uid ?? '')) {
-      const { apiVersion, kind: kindName, metadata } = object;
-      const kind = kindOf(apiVersion, kindName);
-      if (kind === undefined || wanted.has(`${kindName} ${metadata.name}`)) continue;
-      if (metadata.deletionTimestamp !== undefined) continue;
-      const { namespace, name, uid } = metadata;
-      if (await api.delete({ kind, namespace, name }, uid === undefined ? {} : { uid }))
-        this.#tell(fleet, 'Deleted', object);
+    const { key, isEdit, outcome } = pass;
+    const toApply = (found: OwnedObject) => {
+      // What somebody has changed by hand is put back at once; what was never applied so far is our new version's.
+      const isDrift = markOf(found) === markOf(wanted);
+      const mayChange = isEdit || isDrift || this.#turns.take(key, found);
+      return mayChange ? this.#turns.marked(key, found, wanted) : undefined;
+    };
+    try {
+      const kept = await keepDeployment(pass, live, wanted, { replicas, toApply });
+      if (kept === 'unchanged' && live !== undefined) {
+        this.#turns.settled(key, live);
+        outcome.rolledOut = rolloutOf(live) === 'complete';
+      }
+      return kept;
+    } catch (error) {
+      this.#turns.giveBack(key);
+      throw error;
     }
   }
 
-  #tell(
-    fleet: McpFleetResource,
-    what: 'Created' | 'Changed' | 'Deleted',
-    { kind, metadata }: KubernetesObject | OwnedObject,
-  ): void {
-    const { log, events } = this.#options;
-    log.info({ fleet: keyOf(fleet), name: metadata.name }, `${what} ${kind}`);
-    events.record(fleet, { type: 'Normal', reason: what, note: `${what} ${kind} ${metadata.name}` });
+  #note({ key, outcome }: Pass, object: KubernetesObject, kept: Kept | 'waiting' | Trouble): void {
+    if (typeof kept === 'object') outcome.troubles.push(kept);
+    else if (kept === 'waiting') outcome.waitsForTurn = true;
+    else if (kept === 'created' || kept === 'changed') {
+      this.#changed(key, outcome, kept === 'created' ? 'Created' : 'Changed', object);
+    }
   }
 
-  #costTrouble(key: string): readonly Trouble[] {
-    if (!this.#options.costIsTaken(key)) return [];
-    const message =
-      'Somebody else writes the deletion costs of the pods, so which of them go first is not up to berth.';
-    return [{ reason: 'DeletionCostTaken', message }];
+  async #deleteAll({ key, api, attempts, outcome, signal }: Pass, objects: readonly OwnedObject[]): Promise<void> {
+    for (const object of objects) {
+      signal.throwIfAborted();
+      const { namespace, name, uid = '' } = object.metadata;
+      const kind = kindOf(object.apiVersion, object.kind);
+      if (kind === undefined) continue;
+      try {
+        const remove = () => api.delete({ kind, namespace, name }, { uid, signal });
+        const deleted = await attempts.make(`no ${object.kind} ${name}`, uid, remove);
+        if (deleted) this.#changed(key, outcome, 'Deleted', object);
+      } catch (error) {
+        outcome.failed(object, error);
+      }
+    }
   }
 
-  async #show(key: string, fleet: McpFleetResource, desired: Desired | undefined, outcome: Outcome): Promise<void> {
-    const { api, owned, occupancyOf, metricsState, clock } = this.#options;
-    const { namespace = '', name } = fleet.metadata;
+  #changed(fleet: string, outcome: Outcome, what: Change, object: KubernetesObject | OwnedObject): void {
+    this.#options.log.info({ fleet, name: object.metadata.name }, `${what} ${object.kind}`);
+    outcome.changed(what, object);
+  }
+
+  /** One event for all that was created, changed, or deleted. */
+  #tell({ fleet, outcome }: Pass): void {
+    for (const [reason, objects] of outcome.changes) {
+      this.#options.events.record(fleet, { type: 'Normal', reason, note: `${reason} ${objects.join(', ')}` });
+    }
+  }
+
+  #observe({ key, fleet, outcome: { troubles, waitsForTurn } }: Pass): Observed {
+    const { owned, occupancyOf, metricsState, costIsTaken } = this.#options;
+    const { namespace = '', name, uid } = fleet.metadata;
     const live = owned.get(kinds.deployment, namespace, name);
-    const deployment = live === undefined ? undefined : asDeployment(live);
-    const observed = { ...outcome, deployment, occupancy: occupancyOf(key), metrics: metricsState() };
-    const selector = desired?.selector ?? fleet.status?.selector ?? '';
-    const status = statusOf(fleet, observed, selector, new Date(clock()));
-    if (isShown(status, fleet.status) || !this.#mayShow(key, status, fleet.status)) return;
-    const { apiVersion, kind } = fleet;
-    const object = { apiVersion, kind, metadata: { namespace, name }, status };
-    await api.apply(object, { fieldManager: FIELD_MANAGER, force: true, subresource: 'status' });
-    this.#shown.set(key, clock());
-  }
-
-  #mayShow(key: string, status: FleetStatus, before: Partial<FleetStatus> | undefined): boolean {
-    if (saysMore(status, before)) return true;
-    const since = this.#options.clock() - (this.#shown.get(key) ?? Number.NEGATIVE_INFINITY);
-    return since >= SHOW_AGAIN_MS && this.#shows.take();
-  }
-
-  #forget(key: string): void {
-    this.#turns.giveBack(key);
-    this.#read.delete(key);
-    this.#shown.delete(key);
+    return {
+      waitsForTurn,
+      troubles: costIsTaken(key) ? [...troubles, COST_TAKEN] : troubles,
+      deployment: live !== undefined && ownerUid(live) === uid ? live : undefined,
+      occupancy: occupancyOf(key),
+      metrics: metricsState(),
+    };
   }
 }
 
-interface Outcome {
-  readonly troubles: readonly Trouble[];
-  readonly waitsForTurn: boolean;
-}
+const COST_TAKEN: Trouble = {
+  reason: 'DeletionCostTaken',
+  message: 'Somebody else writes the deletion costs of the pods, so which of them go first is not up to berth.',
+};
 
-const NOTHING_DONE: Outcome = { troubles: [], waitsForTurn: false };
+const markOf = ({ metadata }: KubernetesObject | OwnedObject) => metadata.annotations?.[APPLIED];
 
-/** Whether a person has changed the resource since its objects were last made: they want to see it done. */
-const isNewSpec = ({ metadata, status }: McpFleetResource) => status?.observedGeneration !== metadata.generation;
-
-const asDeployment = (live: OwnedObject | undefined) => (live ?? {}) as Observed['deployment'] & object;
-
-function readSpec(fleet: McpFleetResource, namespace: string): Pick<Read, 'desired' | 'trouble'> {
+function readSpec(fleet: McpFleetResource, namespace: string): Pick<Memory, 'desired' | 'trouble'> {
   try {
     return { desired: desiredOf(fleet, namespace), trouble: undefined };
   } catch (error) {

@@ -82,12 +82,21 @@ test('nothing is written where there is no choice, or where somebody else has wr
   const world = writerOf();
   world.has(podOf('alone'));
   world.hears('alone', reportOf(40));
-  world.has(podOf('leaving', { terminating: true }));
+  world.has(podOf('leaving', { goneAt: world.clock() + 60_000 }));
   world.hears('leaving', reportOf(40));
   expect(world.writer.due()).toEqual([]);
   world.has(podOf('theirs', { cost: { value: 3, foreign: true } }));
-  world.hears('theirs', reportOf(40));
+  world.hears('theirs', reportOf(70));
   expect(world.writer.due()).toEqual([]);
+  world.has(podOf('other'));
+  world.hears('other', reportOf(20));
+  expect(
+    world.writer
+      .due()
+      .map(({ pod }) => pod.name)
+      .sort(),
+    'theirs stays theirs',
+  ).toEqual(['alone', 'other']);
 });
 
 test('a write that is refused is not tried again at once', async () => {
@@ -101,4 +110,37 @@ test('a write that is refused is not tried again at once', async () => {
   await running;
   expect(world.writes).toEqual(['a=40']);
   expect(world.writer.due()).toEqual([]);
+});
+
+test('fleets take turns, so that none waits for ever for one that is never done', async () => {
+  const world = writerOf();
+  const inFleet = (fleet: string, name: string, held: number) => {
+    world.has(podOf(name, { fleet, labels: {} }));
+    world.hears(name, reportOf(held));
+  };
+  for (let index = 0; index < 200; index++) inFleet('busy', `busy-${index}`, index % 90);
+  inFleet('quiet', 'x', 60);
+  inFleet('quiet', 'y', 0);
+  const served: string[] = [];
+  for (let second = 0; second < 3; second++) {
+    served.push(...world.writer.due().map(({ pod }) => pod.fleet));
+    const stop = new AbortController();
+    const running = world.writer.run(stop.signal);
+    stop.abort();
+    await running;
+    world.passes(1_000);
+  }
+  expect(served).toContain('quiet');
+});
+
+test('a pod that is silent gets the cost of a full one', () => {
+  const world = writerOf();
+  for (const name of ['silent', 'a']) world.has(podOf(name));
+  world.hears('silent');
+  world.passes(6_000);
+  world.hears('a', reportOf(40));
+  expect(world.writer.due().map(({ pod, cost }) => [pod.name, cost])).toEqual([
+    ['silent', 100],
+    ['a', 40],
+  ]);
 });

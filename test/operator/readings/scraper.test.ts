@@ -29,6 +29,7 @@ const connections = (active: number, over: object = {}) =>
     max: 100,
     waiting: 0,
     refused: { capacity: 0, draining: 0, returning: 0, unreachable: 0 },
+    sessions: { active, dozing: 0, parked: 0 },
     ...over,
   });
 const says =
