@@ -55,7 +55,6 @@ function container({ image, namespaces }: OperatorOptions): V1Container {
     env: [
       ofPod('POD_NAME', 'metadata.name'),
       ofPod('POD_NAMESPACE', 'metadata.namespace'),
-      ofPod('POD_IP', 'status.podIP'),
     ],
     ports: Object.entries(OPERATOR_PORTS).map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
     // Ready only after every pod has been asked once, which an autoscaler waits for.

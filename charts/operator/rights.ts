@@ -33,7 +33,7 @@ export const fleetRights: readonly Right[] = [
   {
     group: FLEET_RESOURCE.group,
     resources: [`${FLEET_RESOURCE.plural}/status`],
-    verbs: ['get', 'patch'],
+    verbs: ['patch'],
     allows: 'write what fleets are',
   },
   kept('', ['services', 'serviceaccounts', 'configmaps'], 'keep a fleet’s Services, identity and rules for others'),
@@ -42,11 +42,6 @@ export const fleetRights: readonly Right[] = [
   kept('policy', ['poddisruptionbudgets'], 'keep its PodDisruptionBudget'),
   kept('networking.k8s.io', ['networkpolicies', 'ingresses'], 'keep its NetworkPolicy and Ingress'),
   kept('gateway.networking.k8s.io', ['httproutes'], 'keep its HTTPRoute, where there is a Gateway API'),
-  kept(
-    'monitoring.coreos.com',
-    ['servicemonitors', 'prometheusrules'],
-    'keep its monitoring, where there is a Prometheus operator',
-  ),
   kept('keda.sh', ['scaledobjects'], 'keep its ScaledObject, where there is KEDA'),
   {
     group: '',
@@ -57,7 +52,7 @@ export const fleetRights: readonly Right[] = [
   {
     group: 'events.k8s.io',
     resources: ['events'],
-    verbs: ['create', 'patch'],
+    verbs: ['create'],
     allows: 'tell what was changed',
   },
 ];
@@ -69,7 +64,7 @@ export const ownRights: readonly Right[] = [
     group: 'coordination.k8s.io',
     resources: ['leases'],
     names: [OPERATOR_NAME],
-    verbs: ['get', 'update', 'patch'],
+    verbs: ['get', 'update'],
     allows: 'be the leader, and make way',
   },
   {
@@ -82,10 +77,9 @@ export const ownRights: readonly Right[] = [
   {
     group: 'discovery.k8s.io',
     resources: ['endpointslices'],
-    verbs: ['list', 'watch'],
+    verbs: ['list'],
     allows: 'see which replicas of the operator are Ready',
   },
-  { group: '', resources: ['pods'], verbs: ['list'], allows: 'know its own replicas' },
 ];
 
 /** In no namespace. */
@@ -94,7 +88,7 @@ export const clusterRights: readonly Right[] = [
     group: 'apiregistration.k8s.io',
     resources: ['apiservices'],
     names: API_SERVICES,
-    verbs: [...READ, 'create', 'patch'],
+    verbs: ['get', 'create', 'patch'],
     allows: 'register the metrics API; no other API',
   },
   {

@@ -57,12 +57,15 @@ export async function operate(options: OperatorOptions, leave: AbortSignal): Pro
     missed: (count) => metrics.missed.inc(count),
   });
   let asked = false;
+  const { promise: everybodyAsked, resolve: askedEverybody } = Promise.withResolvers<void>();
+  leave.addEventListener('abort', () => askedEverybody(), { once: true });
   const scraper = new Scraper({
     ...{ pods, readings },
     everyMs: scrapeInterval,
     round(round) {
       metrics.scraped(round);
       asked ||= podReflector.synced && readings.isFull(pods.fleets());
+      if (asked) askedEverybody();
     },
   });
   const source = createMetricsSource({ pods, readings, isReady: () => asked, clock });
@@ -89,13 +92,14 @@ export async function operate(options: OperatorOptions, leave: AbortSignal): Pro
   const admin = await listenForAdmin({ host, port: adminPort, registry: metrics.registry, notReady });
   const election = new LeaderElection({ api, namespace, name: OPERATOR_NAME, identity, log });
 
-  const leading = election.run((signal) => {
+  const always = [podReflector.run(serving), scraper.run(serving), store.run(serving), authentication.run(serving)];
+  // Whoever leads without knowing what the pods hold would tell so of every fleet.
+  await everybodyAsked;
+  await election.run((signal) => {
     metrics.leading.set(1);
     const options = { api, service, identity, namespaces, pods, readings, store, metrics, log, clock };
     return lead(options, signal).finally(() => metrics.leading.set(0));
   }, leave);
-  const always = [podReflector.run(serving), scraper.run(serving), store.run(serving), authentication.run(serving)];
-  await leading;
   metricsApi.drain();
   await sleep(LEAVING_MS);
   stopServing.abort();

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Deployment } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
+import { connect } from '../../src/kube/connect.ts';
 import { acceptedSpecs, refusedSpecs } from '../charts/operator/refused-specs.ts';
+import { AutoscalerWatch } from './autoscaler.ts';
 import { kubectl, kubectlJson, run } from './command.ts';
 import { eventually } from './eventually.ts';
 import { FleetUnderTest } from './fleet.ts';
-import { ask } from './metrics-api.ts';
+import { ask, metricValue } from './metrics-api.ts';
 import { OperatorUnderTest } from './operator.ts';
 
 const SERVER = { maxConnections: 20, drainDelay: '1s', drainWindow: '1s', longestCall: '5s' };
@@ -118,6 +120,27 @@ describe('a fleet and those who change things beside the operator', () => {
     expect(await two.pods()).toHaveLength(2);
   });
 
+  test('what plain manifests have made is taken over, and no pod is missing for it', async () => {
+    const plain = await FleetUnderTest.ofLab('berth-takeover', 'parkable', {
+      server: SERVER,
+      replicas: 2,
+      podAnnotations: { 'example.com/old': 'yes' },
+    });
+    fleets.push(plain);
+    const seen = new AutoscalerWatch(await connect({}), plain);
+    const fleet = await fleetIn('berth-takeover', { server: SERVER, service: { port: 8080 } });
+    await eventually('the resource’s own template', 30_000, async () => {
+      const { spec } = await deploymentOf(fleet);
+      return spec?.template.metadata?.annotations?.['example.com/old'] === undefined ? true : undefined;
+    });
+    await fleet.rolledOut(60);
+    const service = await fleet.get<{ readonly spec: { readonly ports: readonly object[] } }>('service', fleet.name);
+    expect(service.spec.ports).toMatchObject([{ port: 8080 }]);
+    await seen.stop();
+    expect(seen.replicas).toEqual([2]);
+    expect(await condition(fleet, 'Degraded')).toMatch(/^False/);
+  });
+
   test('a kind that the cluster lacks is told, and everything else is made', async () => {
     const fleet = await fleetIn('berth-kinds', {
       httpRoute: { enabled: true, parentRefs: [{ name: 'public' }], hostnames: ['a.example.com'] },
@@ -217,4 +240,28 @@ describe('coming and going', () => {
     );
     expect((await ask('v1beta2')).body).toMatchObject({ kind: 'APIResourceList' });
   });
+});
+
+test('an operator of some namespaces looks after those, and has no rights in others', async () => {
+  const theirs = await fleetIn('berth-theirs');
+  const mine = await fleetIn('berth-mine');
+  await operator.uninstall();
+  operator = await OperatorUnderTest.install('--namespaces', mine.namespace);
+  for (const fleet of [theirs, mine]) await patch(fleet, { replicas: 2 });
+  await eventually('two replicas', 30_000, async () =>
+    (await deploymentOf(mine)).spec?.replicas === 2 ? true : undefined,
+  );
+  await eventually('a number', 30_000, async () =>
+    (await metricValue(`v1beta2/namespaces/${mine.namespace}/mcpfleets.berth.dev/fleet/mcp_demand`)) === 0
+      ? true
+      : undefined,
+  );
+  expect((await ask(`v1beta2/namespaces/${theirs.namespace}/mcpfleets.berth.dev/fleet/mcp_demand`)).error).toContain(
+    'NotFound',
+  );
+  expect((await deploymentOf(theirs)).spec?.replicas).toBe(1);
+  const account = 'system:serviceaccount:berth-system:berth-operator';
+  const may = async (namespace: string) =>
+    (await run('kubectl', ['auth', 'can-i', 'patch', 'deployments', '-n', namespace, '--as', account])).stdout.trim();
+  expect([await may(mine.namespace), await may(theirs.namespace)]).toEqual(['yes', 'no']);
 });

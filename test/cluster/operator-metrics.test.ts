@@ -38,6 +38,10 @@ beforeAll(async () => {
   await crowd.grow(HELD);
   await eventually('two pods', 60_000, async () => (watch.desired === 2 ? true : undefined));
   await fleet.spreads(2, 60_000);
+  await eventually('what both pods say', 10_000, async () => {
+    const { body } = await ask(`v1beta2/namespaces/${NAMESPACE}/pods/*/mcp_active_connections`);
+    return (body as { readonly items: readonly object[] } | undefined)?.items.length === 2 ? true : undefined;
+  });
 });
 
 afterAll(async () => {

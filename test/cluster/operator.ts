@@ -16,10 +16,10 @@ export class OperatorUnderTest {
   }
 
   /** Installs the custom resource and the operator, and waits until autoscalers can ask it. */
-  static async install(): Promise<OperatorUnderTest> {
+  static async install(...options: readonly string[]): Promise<OperatorUnderTest> {
     const crds = await synth('crds');
     await kubectl(['apply', '--server-side', '-f', '-'], crds);
-    const operator = new OperatorUnderTest(await synth('operator', '--image', imageUnderTest()));
+    const operator = new OperatorUnderTest(await synth('operator', '--image', imageUnderTest(), ...options));
     await operator.apply();
     await operator.serving();
     return operator;

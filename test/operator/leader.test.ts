@@ -37,7 +37,7 @@ async function startLeader() {
   const end = new AbortController();
   const begin = () => {
     const leading = lead({ ...common, identity: 'berth-operator-0', namespaces: undefined }, end.signal);
-    const running = Promise.all([store.run(end.signal), leading.catch(() => undefined)]);
+    const running = Promise.all([store.run(end.signal), leading]);
     onTestFinished(async () => {
       end.abort();
       await running;
@@ -67,6 +67,17 @@ test('fleets say what becomes of the metrics API as soon as that is known', asyn
     }));
   }
   await expect.poll(metricsAvailable, SOON).toBe('Registered');
+});
+
+test('as long as nothing is known of the metrics API, fleets say what was said of it last', async () => {
+  const { fake, begin, fleet, metricsAvailable } = await startLeader();
+  const since = { observedGeneration: 1, lastTransitionTime: '2026-01-01T00:00:00Z' };
+  const registered = { type: 'MetricsAvailable', status: 'True', reason: 'Registered', message: 'Served.', ...since };
+  fake.edit(kinds.mcpFleet, 'mcp', 'notes', (found) => ({ ...found, status: { conditions: [registered] } }));
+  fake.failNext('get apiservices', 503, 1_000);
+  begin();
+  await expect.poll(() => fleet()?.status?.conditions, SOON).toHaveLength(5);
+  expect(metricsAvailable()).toBe('Registered');
 });
 
 test('a fleet shows what its pods hold, and that somebody else writes their deletion costs', async () => {

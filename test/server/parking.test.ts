@@ -71,9 +71,9 @@ async function nextMessage(stream: AsyncGenerator<ServerEvent>) {
 }
 
 test('a pod says how many parked sessions it can keep', async () => {
-  expect(await (await startParkable({ maxConnections: 3 })).counts()).toMatchObject({ maxParked: 30 });
-  expect(await (await startParkable({ maxParked: 7 })).counts()).toMatchObject({ maxParked: 7 });
-  expect(await (await startParkable({ maxParked: 0 })).counts()).not.toHaveProperty('maxParked');
+  expect(await (await startParkable({ maxConnections: '3' })).counts()).toMatchObject({ maxParked: 30 });
+  expect(await (await startParkable({ maxParked: '7' })).counts()).toMatchObject({ maxParked: 7 });
+  expect(await (await startParkable({ maxParked: '0' })).counts()).not.toHaveProperty('maxParked');
 });
 
 describe('a quiet session', () => {

@@ -1,6 +1,8 @@
 import { KubeError } from '../../kube/kube-error.ts';
 
-/** Until the same is written to the same object again. Twice as long each time: who undoes it once does so each time. */
+/**
+ * Until the same is written to the same object again. Twice as long each time: who undoes it once does so each time.
+ */
 const FIRST_AGAIN_MS = 2_000;
 const LAST_AGAIN_MS = 300_000;
 /** After so long in peace, whatever undoes it is something new. */
@@ -56,7 +58,7 @@ export class Attempts {
     if (last !== undefined) last.found = found;
   }
 
-  /** Whether a place looks as it did when the same was written to it: it has its own way to say it, and no more is to be had. */
+  /** Whether a place looks as it did when the same was written to it: the API server says it in its own way. */
   isAsAnswered(place: string, what: string, found: string): boolean {
     const last = this.#last.get(place);
     return last?.what === what && last.found === found;

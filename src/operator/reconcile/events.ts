@@ -5,7 +5,10 @@ import { KubeError } from '../../kube/kube-error.ts';
 import { microTime } from '../../kube/micro-time.ts';
 import type { McpFleetResource } from './mcp-fleet-resource.ts';
 
-/** What `kubectl describe` shows of an object's past. Events that cannot be written are logged, and nothing waits for them. */
+/**
+ * What `kubectl describe` shows of an object's past. Events that cannot be written are logged, and nothing waits for
+ * them.
+ */
 export interface Events {
   record(fleet: McpFleetResource, event: { type: 'Normal' | 'Warning'; reason: string; note: string }): void;
 }

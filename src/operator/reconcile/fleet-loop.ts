@@ -6,7 +6,9 @@ import type { McpFleetResource } from './mcp-fleet-resource.ts';
 import { OwnedObjects, type OwnedObjectsOptions } from './owned-objects.ts';
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
 
-/** Fleets that are worked on at a time: together with what each asks for in turn, this bounds what the API server gets. */
+/**
+ * Fleets that are worked on at a time: together with what each asks for in turn, this bounds what the API server gets.
+ */
 const WORKERS = 4;
 
 type FromReconciler = 'api' | 'log' | 'clock' | 'namespace' | 'occupancyOf' | 'metricsState' | 'costIsTaken';
@@ -72,8 +74,12 @@ export class FleetLoop {
   async run(signal: AbortSignal): Promise<void> {
     const [owned, fleets] = [this.#owned, this.#fleets];
     // Nothing is made or deleted before everything that is there is known.
-    const working = Promise.all([owned.whenSynced(signal), fleets.whenSynced(signal)]).then(() =>
-      this.#queue.run(signal),
+    const working = Promise.all([owned.whenSynced(signal), fleets.whenSynced(signal)]).then(
+      () => this.#queue.run(signal),
+      (error: unknown) => {
+        // To be told to go before that is no failure.
+        if (!signal.aborted) throw error;
+      },
     );
     await Promise.all([owned.run(signal), fleets.run(signal), working]);
   }

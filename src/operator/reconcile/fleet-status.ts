@@ -21,7 +21,10 @@ export function statusOf(
   };
 }
 
-/** Whether a status says more than other numbers of connections, or the same in other words: then it should be seen at once. */
+/**
+ * Whether a status says more than other numbers of connections, or the same in other words: then it should be seen at
+ * once.
+ */
 export function saysMore(now: FleetStatus, before: Partial<FleetStatus>): boolean {
   const said = ({ conditions = [], observedGeneration, replicas, readyReplicas, selector }: Partial<FleetStatus>) =>
     JSON.stringify([

@@ -57,7 +57,9 @@ export function isKept({ attempts }: Keeper, live: OwnedObject, wanted: Kubernet
   return !lacks(live, wanted) || attempts.isAsAnswered(placeOf(wanted), markOf(wanted), foundWhere(wanted, live));
 }
 
-/** Applies what is wanted, or that with something more in `body`; to what is there only if it still is the same object. */
+/**
+ * Applies what is wanted, or that with something more in `body`; to what is there only if it still is the same object.
+ */
 export async function applyObject(
   { api, attempts, signal }: Keeper,
   live: OwnedObject | undefined,

@@ -11,7 +11,9 @@ export function replicasToApply({ spec, replicasAreHeld }: OwnedObject, { wanted
   return replicasAreHeld ? undefined : now;
 }
 
-/** Applies the number of pods of a Deployment; false when that was done a moment ago, or somebody else has set another. */
+/**
+ * Applies the number of pods of a Deployment; false when that was done a moment ago, or somebody else has set another.
+ */
 export async function applyReplicas(
   { api, attempts, signal }: Keeper,
   { apiVersion, kind, metadata }: KubernetesObject,

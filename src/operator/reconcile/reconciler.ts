@@ -19,7 +19,9 @@ import { RolloutTurns } from './rollout-turns.ts';
 import { StatusBoard } from './status-board.ts';
 import { surplusOf } from './surplus.ts';
 
-/** A fleet is looked at this often even when nothing has been heard of it, for its connections and for what was missed. */
+/**
+ * A fleet is looked at this often even when nothing has been heard of it, for its connections and for what was missed.
+ */
 const LOOK_AGAIN_MS = 10_000;
 
 export interface ReconcilerOptions {

@@ -21,7 +21,10 @@ export function rolloutOf(deployment: Rolled): Rollout {
   return complete ? 'complete' : 'rolling';
 }
 
-/** Whether the template has come out well: all of its pods were available once. Pods that came or went since do not count. */
+/**
+ * Whether the template has come out well: all of its pods were available once. Pods that came or went since do not
+ * count.
+ */
 export function cameOut(deployment: Rolled): boolean {
   if (rolloutOf(deployment) === 'complete') return true;
   const { conditions = [], replicas = 0, updatedReplicas = 0 } = deployment.status ?? {};

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { lacks } from '../../../src/operator/reconcile/difference.ts';
+import { foundWhere, lacks } from '../../../src/operator/reconcile/difference.ts';
 
 test.for([
   ['the same', { a: [1, { b: 'c' }] }, { a: [1, { b: 'c' }] }, false],
@@ -16,4 +16,14 @@ test.for([
   ['what is not wanted', { a: 1 }, { a: undefined }, false],
 ] as const)('%s', ([, live, wanted, expected]) => {
   expect(lacks(live, wanted)).toBe(expected);
+});
+
+test.for([
+  ['the same in another order', { b: 1, a: { c: 2 } }, { a: { c: 2 }, b: 1 }, true],
+  ['what others added to a map', { a: { c: 2, theirs: 1 }, b: 1, theirs: 1 }, { a: { c: 2 }, b: 1 }, true],
+  ['another value', { a: { c: 3 }, b: 1 }, { a: { c: 2 }, b: 1 }, false],
+  ['an entry that others added', { a: [1, 2] }, { a: [1] }, false],
+  ['what others added to an entry', { a: [{ b: 1, theirs: 1 }] }, { a: [{ b: 1 }] }, true],
+] as const)('the same is found where something is wanted: %s', ([, one, other, same]) => {
+  expect(foundWhere(other, one) === foundWhere(other, other)).toBe(same);
 });

@@ -4,6 +4,8 @@ import { kinds } from '../../../src/kube/kinds.ts';
 import { createEvents } from '../../../src/operator/reconcile/events.ts';
 import { World } from './world.ts';
 
+const shows = (world: World) => world.fake.requests['apply mcpfleets'] ?? 0;
+
 test('a fleet has one event for all that was created, and none for passes that change nothing', async () => {
   const world = await World.start();
   world.want();
@@ -41,18 +43,24 @@ test('a trouble that stays is told once, also by the next leader, and again when
   const route = { httpRoute: { enabled: true, parentRefs: [{ name: 'gateway' }], hostnames: ['notes.example.com'] } };
   world.want(route);
   await world.settle();
+  const first = shows(world);
   for (let time = 0; time < 100; time++) {
+    world.occupancy = { connections: time, capacity: 200, waiting: 0 };
     await world.pass();
     world.now += 10_000;
   }
   await world.changeLeader();
   await world.settle();
+  expect(shows(world)).toBeGreaterThan(first + 20);
   expect(await warnings()).toHaveLength(1);
   expect((await warnings())[0]).toContain('The cluster has no HTTPRoute');
-  world.want({ ...route, replicas: -1 });
+  world.want({ ...route, replicas: 3 });
   await world.settle();
   expect(await warnings()).toHaveLength(2);
-  expect((await warnings())[1]).toContain('replicas');
+  world.want({ ...route, replicas: -1 });
+  await world.settle();
+  expect(await warnings()).toHaveLength(3);
+  expect((await warnings())[2]).toContain('replicas');
 });
 
 test('new pods that do not come are told', async () => {

@@ -26,7 +26,7 @@ function startLoop(world: World) {
     missed: () => {},
     passed: (result) => void passes[result]++,
   });
-  const running = loop.run(end.signal).catch(() => undefined);
+  const running = loop.run(end.signal);
   const stop = async () => {
     end.abort();
     await running;
@@ -179,4 +179,12 @@ test('nothing is made or deleted before everything that is there is known', asyn
   await expect.poll(() => world.fake.requests['list services'], SOON).toBeGreaterThanOrEqual(2);
   expect(world.writes()).toBe(0);
   await expect.poll(() => made(world, 'team/notes'), SOON).toEqual(DEFAULT_OBJECTS());
+});
+
+test('a leader that has to go before it knows what is there just goes', async () => {
+  const world = await World.start();
+  world.fake.failNext('list services', 503, 1_000);
+  const { stop } = startLoop(world);
+  await expect.poll(() => world.fake.requests['list services'], SOON).toBeGreaterThanOrEqual(1);
+  await stop();
 });

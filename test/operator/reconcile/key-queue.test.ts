@@ -108,3 +108,17 @@ test('at the end what was begun is finished, and nothing else is begun', async (
   await ended;
   expect(done).toEqual(['a']);
 });
+
+test('work that is cut off at the end has not failed', async () => {
+  const failures: string[] = [];
+  const work = async (_key: string, signal: AbortSignal) => {
+    await sleep(60_000, undefined, { signal });
+    return undefined;
+  };
+  const { queue, stop, ended } = running(work, { failed: (key) => void failures.push(key) });
+  queue.add('a');
+  await sleep(5);
+  stop.abort();
+  await ended;
+  expect(failures).toEqual([]);
+});

@@ -5,7 +5,7 @@ import { type DeploymentObject, World } from './world.ts';
 const NAMES = ['one', 'three', 'two'];
 const keyOf = (name: string) => `team/${name}`;
 
-/** Fleets that a version of the operator has made which wanted other pods; `edited` are what a person has changed since. */
+/** Fleets that another version of the operator has made, which wanted other pods, and a new leader of this one. */
 async function startUpgrade(names: readonly string[] = NAMES): Promise<World> {
   const world = await World.start();
   for (const name of names) {
@@ -189,6 +189,8 @@ test('a fleet that was not whole before goes alone, and holds nobody up once it 
   const world = await startUpgrade();
   world.rollOut('team', 'one', { availableReplicas: 0 });
   await passAll(world);
+  world.roll('team', 'one');
+  for (let time = 0; time < 3; time++) await passAll(world);
   expect(changed(world)).toEqual(['one']);
   world.getStuck('team', 'one');
   await passAll(world);

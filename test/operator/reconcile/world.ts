@@ -1,4 +1,4 @@
-import type { V1DeploymentSpec, V1DeploymentStatus } from '@kubernetes/client-node';
+import type { V1DeploymentSpec, V1DeploymentStatus, V1PodSpec } from '@kubernetes/client-node';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { type Kind, kinds } from '../../../src/kube/kinds.ts';
@@ -229,3 +229,22 @@ export const DEFAULT_OBJECTS = (fleet = 'team/notes') =>
     ...[`Deployment ${fleet}`, `NetworkPolicy ${fleet}`, `PodDisruptionBudget ${fleet}`],
     ...[`Service ${fleet}`, `Service ${fleet}-peers`, `ServiceAccount ${fleet}`],
   ].sort();
+
+/** What adds one object of each optional kind. */
+export const EVERYTHING = {
+  autoscaling: { enabled: true, minReplicas: 2, maxReplicas: 5 },
+  ingress: { enabled: true, hosts: ['notes.example.com'] },
+  httpRoute: { enabled: true, parentRefs: [{ name: 'gateway' }], hostnames: ['notes.example.com'] },
+};
+
+/** KEDA and Prometheus must reach the pods. */
+export const SCRAPED = { networkPolicy: { adminNamespaces: ['monitoring'] } };
+
+/** The pods of a Deployment. */
+export const podOf = (deployment: DeploymentObject | undefined) => deployment?.spec?.template.spec as V1PodSpec;
+
+/** Whether something keeps the fleet from being as it should. */
+export function degraded(world: World): Partial<Condition> {
+  const { status, reason, message = '' } = world.condition('Degraded') ?? {};
+  return { ...(status && { status }), ...(reason && { reason }), message };
+}
