@@ -2,7 +2,10 @@ import type { V1ObjectMeta } from '@kubernetes/client-node';
 import type { Values } from '../src/values/schema.ts';
 
 /** What `app.kubernetes.io/name` says of every fleet. */
-const APPLICATION = 'mcp-server';
+export const APPLICATION = 'mcp-server';
+
+/** What `app.kubernetes.io/managed-by` says of everything that berth makes. */
+export const MANAGED_BY = 'berth';
 
 /** The labels that tell this fleet's pods from all others; a Deployment can never change them. */
 export function selectorLabels(values: Pick<Values, 'name'>): Record<string, string> {
@@ -14,7 +17,7 @@ export function labels(values: Pick<Values, 'name' | 'image'>): Record<string, s
   const version = values.image.tag;
   return {
     ...selectorLabels(values),
-    'app.kubernetes.io/managed-by': 'berth',
+    'app.kubernetes.io/managed-by': MANAGED_BY,
     ...(version !== undefined && isLabelValue(version) ? { 'app.kubernetes.io/version': version } : {}),
   };
 }

@@ -52,10 +52,7 @@ function container({ image, namespaces }: OperatorOptions): V1Container {
     image,
     imagePullPolicy: 'IfNotPresent',
     args: ['operator', ...(namespaces === undefined ? [] : [`--namespaces=${namespaces.join(',')}`])],
-    env: [
-      ofPod('POD_NAME', 'metadata.name'),
-      ofPod('POD_NAMESPACE', 'metadata.namespace'),
-    ],
+    env: [ofPod('POD_NAME', 'metadata.name'), ofPod('POD_NAMESPACE', 'metadata.namespace')],
     ports: Object.entries(OPERATOR_PORTS).map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
     // Ready only after every pod has been asked once, which an autoscaler waits for.
     readinessProbe: { ...probe('/readyz'), periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 3 },

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { OPERATOR_NAMESPACE } from '../../charts/operator/names.ts';
 import { type OperatorConfigKey, readOperatorConfig } from '../config/operator-config.ts';
 import { connect } from '../kube/connect.ts';
 import { operate } from '../operator/operator.ts';
@@ -11,9 +12,6 @@ export interface OperatorArguments {
   readonly flags: Readonly<Partial<Record<OperatorConfigKey, string>>>;
 }
 
-/** Where the operator is by default, which is where its manifests put it. */
-const DEFAULT_NAMESPACE = 'berth-system';
-
 /** Runs the operator until SIGTERM or SIGINT; a second signal ends it at once. Answers the exit code. */
 export async function runOperator({ context, flags }: OperatorArguments): Promise<0 | 1> {
   const signalled = firstSignal();
@@ -23,7 +21,7 @@ export async function runOperator({ context, flags }: OperatorArguments): Promis
   const api = await connect({ context, observe: (call) => metrics.observe(call) });
   const leave = new AbortController();
   // The manifests tell both by the downward API.
-  const { POD_NAME: identity = hostname(), POD_NAMESPACE: namespace = DEFAULT_NAMESPACE } = process.env;
+  const { POD_NAME: identity = hostname(), POD_NAMESPACE: namespace = OPERATOR_NAMESPACE } = process.env;
   const place = { identity, namespace };
   // Goes on evenly when somebody sets the machine's clock.
   const clock = () => performance.timeOrigin + performance.now();

@@ -9,7 +9,12 @@ const { host, adminPort, logLevel, logFormat } = serveConfigSchema.shape;
 /** Everything that `berth operator` can be told; names are made as for `berth serve`. */
 export const operatorConfigSchema = z.strictObject({
   namespaces: z
-    .array(z.string().min(1).max(63))
+    .array(
+      z
+        .string()
+        .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label: small letters, digits and -')
+        .max(63),
+    )
     .default([])
     .describe('namespaces whose fleets it looks after; those of the whole cluster if not set'),
   host,

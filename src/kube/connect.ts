@@ -27,7 +27,7 @@ export async function connect(options: ConnectOptions = {}): Promise<KubeApi> {
 
 async function readKubeConfig(context: string | undefined): Promise<KubeConfig> {
   // Takes the better part of a second: whoever only serves must not pay for it.
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('./kube-config.ts');
   const config = new KubeConfig();
   try {
     config.loadFromDefault();

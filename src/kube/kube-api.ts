@@ -90,21 +90,45 @@ export class KubeApi {
     }
   }
 
-  /** The same 500 at a time, for those who keep little of each; a 410 in the middle is thrown. */
+  /**
+   * The same 500 at a time, for those who keep little of each, or fewer where they are so large that the answer would be
+   * too long; a 410 in the middle is thrown.
+   */
   async *pages<T extends KubeObject>(kind: Kind, selection: Selection & Asked = {}): AsyncGenerator<Page<T>> {
-    const { namespace, labelSelector, fieldSelector, signal } = selection;
-    const { apiVersion, kind: name, plural } = kind;
+    const { apiVersion, kind: name } = kind;
+    let limit = PAGE_SIZE;
     let next: string | undefined;
     do {
-      // Without a resource version: the newest there is, never what a cache that lags behind remembers.
-      const query = { limit: PAGE_SIZE, labelSelector, fieldSelector, continue: next };
-      const path = withQuery(collectionPath(kind, namespace), query);
-      const answer = await this.#calls.json<ListAnswer<T>>({ verb: 'list', plural, method: 'GET', path, signal });
+      const page = await this.#page<T>(kind, selection, limit, next);
+      const { items, metadata } = page.answer;
       // Items of a list do not say what they are.
-      const items = (answer.items ?? []).map((item) => ({ ...item, apiVersion, kind: name }));
-      yield { items, resourceVersion: answer.metadata?.resourceVersion ?? '' };
-      next = answer.metadata?.continue;
+      const named = (items ?? []).map((item) => ({ ...item, apiVersion, kind: name }));
+      yield { items: named, resourceVersion: metadata?.resourceVersion ?? '' };
+      next = metadata?.continue;
+      // Stays as small for the rest of the list: where a few are that large, more may be.
+      limit = page.limit;
     } while (next);
+  }
+
+  /** One page from a place on, with half as many objects again and again while the answer is longer than it may be. */
+  async #page<T>(
+    kind: Kind,
+    { namespace, labelSelector, fieldSelector, signal }: Selection & Asked,
+    most: number,
+    from: string | undefined,
+  ): Promise<{ readonly answer: ListAnswer<T>; readonly limit: number }> {
+    const { plural } = kind;
+    for (let limit = most; ; limit = Math.floor(limit / 2)) {
+      // Without a resource version: the newest there is, never what a cache that lags behind remembers.
+      const query = { limit, labelSelector, fieldSelector, continue: from };
+      const path = withQuery(collectionPath(kind, namespace), query);
+      try {
+        const answer = await this.#calls.json<ListAnswer<T>>({ verb: 'list', plural, method: 'GET', path, signal });
+        return { answer, limit };
+      } catch (error) {
+        if (!(error instanceof KubeError && error.reason === 'TooLarge') || limit === 1) throw error;
+      }
+    }
   }
 
   /**

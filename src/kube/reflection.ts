@@ -15,7 +15,7 @@ export interface ReflectionOptions<T extends KubeObject, K> {
   readonly keep: (object: T) => K;
   readonly changed: Changed<K>;
   readonly missed: (count: number) => void;
-  /** Called when it is known what there is, and when it is known that there is no such kind. */
+  /** Called when it is known what there is, and when it is known that there is no such kind or that we may not see it. */
   readonly settled: () => void;
   readonly log: Logger;
   /** Milliseconds between two audits. */
@@ -28,10 +28,18 @@ export interface ReflectionOptions<T extends KubeObject, K> {
 
 /** Watches that fail this often in a row on what the server says are given up for a list. */
 const MOST_REFUSALS = 3;
+/** So many lists must be forbidden before that counts: one may come of rights that are just being written. */
+const MOST_DENIALS = 3;
 /** Seconds that we leave a server alone for at most, whatever it asks: what is here gets old meanwhile. */
 const LONGEST_PATIENCE = 60;
 /** A watch that the server ends sooner than this, and without a word, counts as one that failed. */
 const SHORTEST_MS = 1_000;
+
+/**
+ * What is known of a selection. `denied`: it may not be listed, so it holds what was seen before that, if anything; it
+ * is asked for on and on. A server that is away says nothing of what there is, so then the state stays what it was.
+ */
+export type ReflectionState = 'unknown' | 'synced' | 'absent' | 'denied';
 
 /** One selection of one kind, listed once and then watched: kept up to date until the end, whatever happens on the way. */
 export class Reflection<T extends KubeObject, K> {
@@ -42,7 +50,9 @@ export class Reflection<T extends KubeObject, K> {
   #version: string | undefined;
   #audit: Audit<K> | undefined;
   #refusals = 0;
-  #state: 'unknown' | 'synced' | 'absent' = 'unknown';
+  /** Lists that were forbidden since one was not. */
+  #denials = 0;
+  #state: ReflectionState = 'unknown';
 
   constructor(options: ReflectionOptions<T, K>) {
     this.#options = options;
@@ -62,7 +72,7 @@ export class Reflection<T extends KubeObject, K> {
     return this.#cache.entries;
   }
 
-  get state(): 'unknown' | 'synced' | 'absent' {
+  get state(): ReflectionState {
     return this.#state;
   }
 
@@ -90,8 +100,10 @@ export class Reflection<T extends KubeObject, K> {
       missed(count);
       log.info({ ...this.#details(), count }, 'Listed anew, found changes that no watch had told');
     }
+    if (this.#state === 'denied') log.info(this.#details(), 'Listed what was forbidden before');
     this.#state = 'synced';
     this.#refusals = 0;
+    this.#denials = 0;
     settled();
     return version;
   }
@@ -165,8 +177,11 @@ export class Reflection<T extends KubeObject, K> {
       return absentMs;
     }
     const wait = Math.max(this.#backoff.next(), Math.min(retryAfter, LONGEST_PATIENCE) * 1_000);
-    // The first time, and every few minutes; that a resource version gets too old is nobody's fault.
-    const level = this.#backoff.failures % 10 === 1 && status !== 410 ? 'warn' : 'debug';
+    // The first time, and every few minutes; that a resource version gets too old is nobody's fault, and a denial is told
+    // of by itself.
+    const isDenial = status === 403 && this.#version === undefined;
+    if (isDenial) this.#deny(error);
+    const level = this.#backoff.failures % 10 === 1 && status !== 410 && !isDenial ? 'warn' : 'debug';
     log[level]({ ...this.#details(), err: error, retryMs: Math.round(wait) }, 'Failed to list or watch');
     // An answer that stays the same however often it is asked for may be due to where we begin. No answer is not.
     const isAnswer = status > 0 || (error instanceof KubeError && error.reason === 'Garbled');
@@ -184,6 +199,14 @@ export class Reflection<T extends KubeObject, K> {
     this.#state = 'absent';
     this.#backoff.reset();
     this.#cache.replace(new Map());
+    settled();
+  }
+
+  #deny(err: unknown): void {
+    const { log, settled } = this.#options;
+    if (++this.#denials < MOST_DENIALS || this.#state === 'denied') return;
+    log.warn({ ...this.#details(), err }, 'Went on without what may not be listed');
+    this.#state = 'denied';
     settled();
   }
 

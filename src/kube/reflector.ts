@@ -61,7 +61,7 @@ export class Reflector<T extends KubeObject, K = T> {
     return this.#reflections.reduce((sum, { entries }) => sum + entries.size, 0);
   }
 
-  /** Whether everything that there was at some moment has been seen; also when the kind is absent. */
+  /** Whether all that we may see, as it was at some moment, has been seen; also when that is nothing, or the kind is absent. */
   get synced(): boolean {
     return this.#reflections.every(({ state }) => state !== 'unknown');
   }

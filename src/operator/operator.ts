@@ -18,10 +18,13 @@ import { createMetricsSource } from './readings/metrics-source.ts';
 import { Readings } from './readings/readings.ts';
 import { Scraper } from './readings/scraper.ts';
 
+/** By then every pod that was there at the start has answered, or is silent. */
+const FIRST_ANSWERS_MS = 15_000;
+
 /** Requests still come for so long after the Service was told that a replica leaves. */
 const LEAVING_MS = 5_000;
 
-export interface OperatorOptions {
+export interface ReplicaOptions {
   readonly api: KubeApi;
   readonly config: OperatorConfig;
   readonly log: Logger;
@@ -39,12 +42,12 @@ export interface OperatorOptions {
  * Runs one replica until the signal. Each asks the pods for their connections and serves the metrics API; one of them
  * leads, and does all the rest. Rejects when it can not go on.
  */
-export async function operate(options: OperatorOptions, leave: AbortSignal): Promise<void> {
+export async function operate(options: ReplicaOptions, leave: AbortSignal): Promise<void> {
   const { api, config, log, metrics, place, clock } = options;
   const { host, adminPort, metricsPort, scrapeInterval } = config;
   const { identity, namespace } = place;
   const service = { namespace, name: OPERATOR_NAME };
-  const namespaces = config.namespaces.length === 0 ? undefined : config.namespaces;
+  const namespaces = config.namespaces.length === 0 ? undefined : [...new Set(config.namespaces)];
 
   const pods: FleetPods = new FleetPods((uid) => readings.forget(uid));
   const readings: Readings = new Readings({ podsOf: (fleet) => pods.of(fleet), clock });
@@ -57,6 +60,7 @@ export async function operate(options: OperatorOptions, leave: AbortSignal): Pro
     missed: (count) => metrics.missed.inc(count),
   });
   let asked = false;
+  let syncedAt: number | undefined;
   const { promise: everybodyAsked, resolve: askedEverybody } = Promise.withResolvers<void>();
   leave.addEventListener('abort', () => askedEverybody(), { once: true });
   const scraper = new Scraper({
@@ -64,7 +68,10 @@ export async function operate(options: OperatorOptions, leave: AbortSignal): Pro
     everyMs: scrapeInterval,
     round(round) {
       metrics.scraped(round);
-      asked ||= podReflector.synced && readings.isFull(pods.fleets());
+      if (podReflector.synced) syncedAt ??= clock();
+      // Those there were at first had the time by then; there may always be one that has just come.
+      const longEnough = syncedAt !== undefined && clock() - syncedAt > FIRST_ANSWERS_MS;
+      asked ||= longEnough || (syncedAt !== undefined && readings.isFull(pods.fleets()));
       if (asked) askedEverybody();
     },
   });

@@ -51,6 +51,23 @@ describe('reading', () => {
     expect(fake.requests['list pods']).toBe(4);
   });
 
+  test('a list of objects that are too large to come together comes with fewer at a time', async () => {
+    for (let number = 0; number < 70; number++) fake.put(pod(`pod-${number}`, { large: 'x'.repeat(1_000) }));
+    const connection = httpConnection(fake.url, { maxBodyBytes: 30_000 });
+    const { items } = await fake.api({ connection }).list(kinds.pod);
+    expect(new Set(items.map(({ metadata }) => metadata.name)).size).toBe(70);
+    // With 500, 250, 125, 62, 31 it does not, then with 15 five times.
+    expect(fake.requests['list pods']).toBe(10);
+  });
+
+  test('a list with one object that is too large by itself fails', async () => {
+    fake.put(pod('small'));
+    fake.put(pod('too-large', { large: 'x'.repeat(40_000) }));
+    const connection = httpConnection(fake.url, { maxBodyBytes: 30_000 });
+    await expect(fake.api({ connection }).list(kinds.pod)).rejects.toMatchObject({ reason: 'TooLarge' });
+    expect(fake.requests['list pods']).toBeLessThan(15);
+  });
+
   test('a list whose pages always expire fails in the end', async () => {
     fake.failNext('list pods', 410, 100);
     await expect(api.list(kinds.pod)).rejects.toMatchObject({ status: 410 });

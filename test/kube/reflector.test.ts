@@ -262,6 +262,50 @@ describe('a kind that the cluster lacks', () => {
   });
 });
 
+describe('what may not be listed', () => {
+  test('counts as synced after a few tries, is warned of once, and is found when it may', async () => {
+    const lines: { level: number; msg: string; namespace?: string }[] = [];
+    const log = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line)) });
+    for (const namespace of ['mine', 'theirs']) fake.put(pod('a', 'a:1', namespace));
+    fake.failNext(({ path }) => path.includes('/theirs/'), 403, 1_000);
+    const { reflector, held, world } = reflect({
+      ...{ log, retryMs: [10, 20] },
+      selections: [{ namespace: 'mine' }, { namespace: 'theirs' }],
+    });
+    await reflector.whenSynced();
+    expect(reflector).toMatchObject({ synced: true, absent: false });
+    expect(held()).toEqual({ 'mine/a': 'a:1' });
+    await expect.poll(() => fake.requests['list pods']).toBeGreaterThan(25);
+    expect(lines).toMatchObject([{ namespace: 'theirs', msg: 'Went on without what may not be listed' }]);
+    fake.heal();
+    await expect.poll(held).toEqual({ 'mine/a': 'a:1', 'theirs/a': 'a:1' });
+    expect(world.missed).toBe(0);
+  });
+
+  test('from now on: what was seen of it stays, as nobody says that it is gone', async () => {
+    fake.put(pod('a'));
+    const { told } = reflect({ retryMs: [5, 10] });
+    await watched();
+    fake.failNext(() => true, 403, 1_000);
+    fake.dropWatches();
+    await expect.poll(() => fake.requests['list pods'], { timeout: 5_000 }).toBeGreaterThan(5);
+    expect(told).toEqual(['team/a: none → a:1']);
+    fake.put(pod('b'));
+    fake.remove(kinds.pod, 'team', 'a');
+    fake.heal();
+    await expect.poll(() => told.slice(1).sort()).toEqual(['team/a: a:1 → none', 'team/b: none → a:1']);
+  });
+
+  test.for([401, 500, 503, 'drop'] as const)('is not told by a server that is away: %s', async (answer) => {
+    fake.failNext('list pods', answer, 1_000);
+    const { reflector } = reflect({ retryMs: [5, 10] });
+    await expect.poll(() => fake.requests['list pods']).toBeGreaterThan(10);
+    expect(reflector.synced).toBe(false);
+    fake.heal();
+    await reflector.whenSynced();
+  });
+});
+
 describe('a list now and then', () => {
   test('finds what the watch has missed, tells it and counts it', async () => {
     for (const name of ['same', 'changed', 'gone']) fake.put(pod(name));

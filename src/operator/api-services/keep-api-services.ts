@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
+import { OPERATOR_NAME } from '../../../charts/operator/names.ts';
 import { kinds } from '../../kube/kinds.ts';
 import type { KubeApi } from '../../kube/kube-api.ts';
 import { KubeError } from '../../kube/kube-error.ts';
@@ -86,7 +87,7 @@ async function keep(
   const { name, uid, resourceVersion } = found?.metadata ?? wanted.metadata;
   // The version ties the force to what was seen to be ours. Without force one that somebody made meanwhile is a conflict.
   const metadata = { ...wanted.metadata, ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
-  const options = { fieldManager: 'berth-operator', force: found !== undefined, signal };
+  const options = { fieldManager: OPERATOR_NAME, force: found !== undefined, signal };
   const applied = await api.apply<ApiService>({ ...wanted, metadata }, options);
   log.info({ kind: applied.kind, name }, 'Applied APIService');
   return applied;

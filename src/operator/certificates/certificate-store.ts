@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { CERTIFICATES_SECRET, OPERATOR_LABELS, OPERATOR_NAME } from '../../../charts/operator/names.ts';
 import { kinds } from '../../kube/kinds.ts';
 import type { KubeApi } from '../../kube/kube-api.ts';
 import { KubeError } from '../../kube/kube-error.ts';
@@ -32,7 +33,7 @@ interface SecretObject extends KubeObject {
   readonly data?: SecretData;
 }
 
-const LABELS = { 'app.kubernetes.io/name': 'berth-operator', 'app.kubernetes.io/managed-by': 'berth' };
+const LABELS = { ...OPERATOR_LABELS, 'app.kubernetes.io/managed-by': 'berth' };
 
 /** The Secret with the operator's certificates: read and written by the leader, watched by every replica. */
 export class CertificateStore {
@@ -46,7 +47,7 @@ export class CertificateStore {
 
   /** The Secret's name. */
   get name(): string {
-    return `${this.#options.service.name}-tls`;
+    return CERTIFICATES_SECRET;
   }
 
   /** What to serve with; stays what it was when the Secret breaks or goes. */
@@ -102,7 +103,7 @@ export class CertificateStore {
   }
 
   #replace(object: SecretObject, signal: AbortSignal): Promise<SecretObject> {
-    return this.#options.api.replace(kinds.secret, object, { fieldManager: 'berth-operator', signal });
+    return this.#options.api.replace(kinds.secret, object, { fieldManager: OPERATOR_NAME, signal });
   }
 
   /**
@@ -113,7 +114,7 @@ export class CertificateStore {
     const { apiVersion, kind } = kinds.secret;
     const metadata = { name: this.name, namespace: this.#options.service.namespace, labels: LABELS };
     const object = { apiVersion, kind, metadata, type: 'kubernetes.io/tls', data };
-    return this.#options.api.apply(object, { fieldManager: `berth-operator-${randomUUID()}`, signal });
+    return this.#options.api.apply(object, { fieldManager: `${OPERATOR_NAME}-${randomUUID()}`, signal });
   }
 
   #see(data: SecretData | undefined): void {

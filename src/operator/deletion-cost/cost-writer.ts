@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { KubeError } from '../../kube/kube-error.ts';
+import { pause } from '../../kube/pause.ts';
 import type { FleetPod } from '../pods/fleet-pod.ts';
 import { type FleetPods, fleetKey } from '../pods/fleet-pods.ts';
 import type { Readings } from '../readings/readings.ts';
@@ -16,7 +16,7 @@ export interface CostWriterOptions {
   readonly pods: FleetPods;
   readonly readings: Readings;
   /** Writes one pod's cost; rejects with a `KubeError`, 409 when somebody else owns it. */
-  readonly write: (pod: FleetPod, cost: number) => Promise<void>;
+  readonly write: (pod: FleetPod, cost: number, signal: AbortSignal) => Promise<void>;
   readonly log: Logger;
   /** Milliseconds. */
   readonly clock: () => number;
@@ -37,8 +37,8 @@ export class CostWriter {
   /** Writes until the signal. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await Promise.all(this.due().map((write) => this.#write(write)));
-      await sleep(1_000, undefined, { signal }).catch(() => undefined);
+      await Promise.all(this.due().map((write) => this.#write(write, signal)));
+      await pause(1_000, signal);
     }
   }
 
@@ -58,15 +58,17 @@ export class CostWriter {
     return inTurn.flatMap(({ writes }) => writes).slice(0, PER_SECOND);
   }
 
-  async #write({ pod, cost }: CostWrite): Promise<void> {
+  async #write({ pod, cost }: CostWrite, signal: AbortSignal): Promise<void> {
     const { write, log, clock } = this.#options;
     const { namespace, name } = pod;
     this.#written.set(pod.uid, clock());
     this.#served.set(fleetKey(pod), clock());
     try {
-      await write(pod, cost);
+      await write(pod, cost, signal);
       log.debug({ namespace, name, cost }, 'Wrote deletion cost of Pod');
     } catch (error) {
+      // Another replica may lead by now.
+      if (signal.aborted) return;
       if (!(error instanceof KubeError)) throw error;
       // Gone meanwhile, or written by somebody else, which the watch will show.
       log.warn({ namespace, name, status: error.status, reason: error.reason }, 'Failed to write deletion cost of Pod');

@@ -1,6 +1,7 @@
 import type { FleetPod } from '../pods/fleet-pod.ts';
+import { largestCap } from '../readings/largest-cap.ts';
 import type { Counted } from '../readings/readings.ts';
-import { candidatesOf, losesTheEmptiest, mostConnections } from './candidates.ts';
+import { candidatesOf, losesTheEmptiest } from './candidates.ts';
 import { costFor } from './cost-step.ts';
 
 /** A pod whose deletion cost is no longer what it should be. */
@@ -15,7 +16,7 @@ export interface CostWrite {
 export function planWrites(counted: readonly Counted[]): readonly CostWrite[] {
   const candidates = candidatesOf(counted);
   if (candidates.length < 2) return [];
-  const most = mostConnections(counted);
+  const most = largestCap(counted);
   const writes = candidates.flatMap(({ pod, connections }) => {
     const cost = costFor(connections, most);
     return cost === pod.cost.value ? [] : [{ pod, cost }];

@@ -1,3 +1,4 @@
+import { APPLICATION, MANAGED_BY } from '../../../charts/names.ts';
 import { PORT_NAMES } from '../../../charts/ports.ts';
 import { CONTAINER_NAME } from '../../values/server-checks.ts';
 import { costOf, type DeletionCost } from '../deletion-cost/deletion-cost.ts';
@@ -58,7 +59,7 @@ export interface FleetPod {
 const FLEET_LABEL = 'app.kubernetes.io/instance';
 
 /** The pods that take part: those that the charts made, with the custom resource or as plain manifests. */
-export const FLEET_PODS = 'app.kubernetes.io/name=mcp-server,app.kubernetes.io/managed-by=berth';
+export const FLEET_PODS = `app.kubernetes.io/name=${APPLICATION},app.kubernetes.io/managed-by=${MANAGED_BY}`;
 
 /** What is kept of a pod. */
 export function fleetPodOf(pod: PodObject): FleetPod {

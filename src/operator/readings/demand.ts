@@ -1,4 +1,4 @@
-import { mostConnections } from '../deletion-cost/candidates.ts';
+import { largestCap } from './largest-cap.ts';
 import type { Counted } from './readings.ts';
 
 /** Why a number may not be told; the autoscaler then leaves the replicas as they are. */
@@ -19,7 +19,7 @@ export interface Demand {
  */
 export function demandOf(counted: readonly Counted[], now: number, target: number | undefined): Demand | Unavailable {
   if (!counted.some(({ fresh }) => fresh)) return { unavailable: 'No pod of the fleet has answered for 30 s.' };
-  const most = mostConnections(counted);
+  const most = largestCap(counted);
   let [said, silent, parked, at] = [0, 0, 0, now];
   for (const { pod, reading, fresh, young } of counted) {
     const its = reading?.demandAt(now) ?? 0;

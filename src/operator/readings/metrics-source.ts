@@ -1,9 +1,10 @@
-import { candidatesOf, losesTheEmptiest, mostConnections } from '../deletion-cost/candidates.ts';
+import { alwaysLosesTheEmptiest, candidatesOf, losesTheEmptiest } from '../deletion-cost/candidates.ts';
 import type { DemandParameters, MetricsSource, PodValue } from '../metrics-api/metrics-source.ts';
 import { type FleetPods, fleetKey } from '../pods/fleet-pods.ts';
 import { type Demand, demandOf, type Unavailable } from './demand.ts';
 import { HeldDemand } from './held-demand.ts';
 import { HeldValues } from './held-values.ts';
+import { largestCap } from './largest-cap.ts';
 import type { Readings } from './readings.ts';
 
 export interface MetricsSourceOptions {
@@ -32,7 +33,7 @@ export function createMetricsSource({ pods, readings, isReady, clock }: MetricsS
     const demand = demandOf(counted, clock(), target);
     if ('unavailable' in demand) return demand;
     const candidates = candidatesOf(counted);
-    const most = mostConnections(counted);
+    const most = largestCap(counted);
     const told = heldDemand.pass({
       question: `${key} ${target} ${buffer}`,
       value: demand.value + buffer,
@@ -47,11 +48,9 @@ export function createMetricsSource({ pods, readings, isReady, clock }: MetricsS
   function valuesOfFleet(key: string): { readonly values: readonly PodValue[]; readonly asked: number } {
     const counted = readings.countedOf(key);
     const candidates = candidatesOf(counted);
-    const most = mostConnections(counted);
+    const most = largestCap(counted);
     const fresh = counted.filter((one) => one.fresh);
-    const values = heldValues.pass(key, fresh, () =>
-      candidates.every((_, count) => losesTheEmptiest(candidates, count, most)),
-    );
+    const values = heldValues.pass(key, fresh, () => alwaysLosesTheEmptiest(candidates, most));
     return { values, asked: counted.length };
   }
 
@@ -60,7 +59,10 @@ export function createMetricsSource({ pods, readings, isReady, clock }: MetricsS
       if (!isReady()) return NOT_READY;
       const there = new Set(pods.fleets());
       heldValues.keepOnly((key) => there.has(key));
-      const fleets = [...there].filter((key) => key.startsWith(`${namespace}/`)).map(valuesOfFleet);
+      // A question is mostly about one fleet, and valuing all of a namespace would cost more than all the rest.
+      const isAskedFor = (key: string) =>
+        key.startsWith(`${namespace}/`) && pods.of(key).some(({ labels }) => selects(labels));
+      const fleets = [...there].filter(isAskedFor).map(valuesOfFleet);
       const values = fleets.flatMap((fleet) => fleet.values).filter(({ labels }) => selects(labels));
       const silent = fleets.some((fleet) => fleet.asked > 0 && fleet.values.length === 0);
       if (silent && values.length === 0) return { unavailable: 'No pod has answered for 30 s.' };

@@ -2,8 +2,8 @@ import { connect, type Socket } from 'node:net';
 import { readAnswer } from './answer.ts';
 import { parseReport, type Report } from './report.ts';
 
-/** A pod's answer has a few hundred bytes, and as many of head. */
-const MOST_BYTES = 64 * 1024;
+/** A pod's answer has a few hundred bytes, and as many of head; what has come is read again with every piece. */
+const MOST_BYTES = 8 * 1024;
 
 export interface Address {
   readonly host: string;

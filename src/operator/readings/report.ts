@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
-const count = z.number().min(0).max(10_000_000);
+const MOST = 10_000_000;
+const count = z.int().min(0).max(MOST);
 
 /** The part of a pod's `GET /connections` that is gone by; whatever else is there is left alone. */
 const reportSchema = z.object({
   active: count,
-  activeMean: count,
+  activeMean: z.number().min(0).max(MOST),
   max: count.min(1),
   waiting: count,
   refused: z.object({ capacity: count, returning: count, draining: count }),

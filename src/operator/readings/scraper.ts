@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '../../kube/pause.ts';
 import type { FleetPod } from '../pods/fleet-pod.ts';
 import type { FleetPods } from '../pods/fleet-pods.ts';
 import { PodConnection } from './pod-connection.ts';
@@ -8,7 +8,7 @@ import { Window } from './window.ts';
 /** Shorter than a round, so that a silent pod is never asked twice at a time. */
 const ANSWER_MS = 1_500;
 /** Answers that are awaited at a time; those of pods that were silent before are not among them. */
-const MOST_AWAITED = 500;
+const MOST_AWAITED = 200;
 
 export interface ScraperOptions {
   readonly pods: FleetPods;
@@ -45,7 +45,7 @@ export class Scraper {
       const { pods, failed } = await this.#goRound(signal);
       const took = performance.now() - began;
       this.#options.round?.({ seconds: took / 1_000, pods, failed });
-      await sleep(Math.max(0, this.#options.everyMs - took), undefined, { signal }).catch(() => undefined);
+      await pause(Math.max(0, this.#options.everyMs - took), signal);
     }
     for (const connection of this.#connections.values()) connection.close();
   }

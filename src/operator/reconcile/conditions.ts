@@ -18,6 +18,8 @@ export interface Observed {
   readonly troubles: readonly Trouble[];
   /** Whether a change that a new version of the operator makes waits for that of another fleet. */
   readonly waitsForTurn: boolean;
+  /** The `namespace/name` of that other fleet; `undefined` when its turn has ended meanwhile. */
+  readonly turnIsOf: string | undefined;
   /** `undefined`: not looked at yet. */
   readonly metrics: { readonly available: boolean; readonly reason: string; readonly message: string } | undefined;
 }
@@ -71,13 +73,13 @@ function available({ deployment }: Observed): Verdict {
   return verdict('Available', false, 'NoPodAvailable', `None of ${wanted} pods is available.`);
 }
 
-function progressing({ deployment, waitsForTurn }: Observed): Verdict {
+function progressing({ deployment, waitsForTurn, turnIsOf = 'another one' }: Observed): Verdict {
   if (waitsForTurn) {
     return verdict(
       'Progressing',
       true,
       'WaitingForTurn',
-      'The new version of the operator changes one fleet at a time, and another one is not done yet.',
+      `The new version of the operator changes one fleet at a time, and ${turnIsOf} is not done yet.`,
     );
   }
   if (deployment === undefined) return verdict('Progressing', false, 'NoDeployment', 'There is no Deployment.');

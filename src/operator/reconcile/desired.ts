@@ -4,6 +4,7 @@ import type { KubernetesObject } from '../../../charts/kubernetes-object.ts';
 import { selectorLabels } from '../../../charts/names.ts';
 import { valuesOf } from '../../../charts/operator/values-of.ts';
 import { render } from '../../../charts/render.ts';
+import { UsageError } from '../../config/problems.ts';
 import { fewestReplicas } from '../../values/scale.ts';
 import type { Values } from '../../values/schema.ts';
 import { validateValues } from '../../values/validate.ts';
@@ -32,6 +33,7 @@ export interface Replicas {
 
 /** What a resource asks for; throws a `UsageError` with everything that is wrong with it. */
 export function desiredOf(fleet: McpFleetResource, operatorNamespace: string): Desired {
+  if (fleet.unreadable !== undefined) throw new UsageError([fleet.unreadable]);
   const values = validateValues(valuesOf(fleet));
   const { replicas, autoscaling } = values;
   const objects = render(values, { describedBy: 'MCPFleet', operatorNamespace });

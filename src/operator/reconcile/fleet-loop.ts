@@ -11,6 +11,9 @@ import { Reconciler, type ReconcilerOptions } from './reconciler.ts';
  */
 const WORKERS = 4;
 
+/** Bytes of a spec, as JSON. What a person writes has a few thousand; etcd takes 1.5 million. */
+const LARGEST_SPEC = 256 * 1024;
+
 type FromReconciler = 'api' | 'log' | 'clock' | 'namespace' | 'occupancyOf' | 'metricsState' | 'costIsTaken';
 type FromOwnedObjects = 'namespaces' | 'missed' | 'absentMs' | 'patienceMs';
 
@@ -37,7 +40,7 @@ export class FleetLoop {
       ...{ api, log, missed, changed },
       kind: kinds.mcpFleet,
       selections: (namespaces ?? [undefined]).map((namespace) => ({ namespace })),
-      keep: ({ metadata: { managedFields: _, ...metadata }, ...rest }) => ({ ...rest, metadata }),
+      keep: heldFleetOf,
     });
     const reconciler = new Reconciler({
       ...options,
@@ -83,4 +86,14 @@ export class FleetLoop {
     );
     await Promise.all([owned.run(signal), fleets.run(signal), working]);
   }
+}
+
+/** What is kept of a fleet: all but who set which field, and no spec that would fill the memory of whoever leads. */
+function heldFleetOf({ metadata: { managedFields: _, ...metadata }, ...rest }: McpFleetResource): McpFleetResource {
+  const size = Buffer.byteLength(JSON.stringify(rest.spec ?? {}));
+  if (size <= LARGEST_SPEC) return { ...rest, metadata };
+  const { apiVersion, kind, status } = rest;
+  const [most, found] = [LARGEST_SPEC, size].map((bytes) => `${Math.ceil(bytes / 1_024)} KiB`);
+  const unreadable = `The spec must have at most ${most} as JSON. It has ${found}.`;
+  return { apiVersion, kind, metadata, unreadable, ...(status === undefined ? {} : { status }) };
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '../../kube/pause.ts';
 
 /** Between the first failure of a key and its next try, and the most that is waited after many. */
 const FIRST_RETRY_MS = 500;
@@ -39,12 +39,6 @@ export class KeyQueue {
     this.#wake();
   }
 
-  /** Drops what is remembered of a key that is gone. */
-  forget(key: string): void {
-    this.#due.delete(key);
-    this.#failures.delete(key);
-  }
-
   /** Keys that wait, those that are due later among them. */
   get size(): number {
     return this.#due.size;
@@ -81,8 +75,7 @@ export class KeyQueue {
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     this.#wake = () => woken.abort();
-    const either = AbortSignal.any([signal, woken.signal]);
-    await sleep(Math.min(Math.max(0, ms), LAST_RETRY_MS), undefined, { signal: either }).catch(() => undefined);
+    await pause(Math.min(Math.max(0, ms), LAST_RETRY_MS), AbortSignal.any([signal, woken.signal]));
   }
 
   async #work(key: string, signal: AbortSignal): Promise<void> {

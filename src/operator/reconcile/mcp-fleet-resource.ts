@@ -30,5 +30,7 @@ export interface FleetStatus {
 /** The custom resource. Its spec is values, which are checked when they are read. */
 export interface McpFleetResource extends KubeObject {
   readonly spec?: unknown;
+  /** Why the spec was not kept, if it was not. */
+  readonly unreadable?: string;
   readonly status?: Partial<FleetStatus>;
 }

@@ -1,5 +1,5 @@
 import type { V1DeploymentStatus } from '@kubernetes/client-node';
-import { type KubeObject, keyOf } from '../../kube/kube-object.ts';
+import { type KubeObject, keyOf, type ObjectMeta } from '../../kube/kube-object.ts';
 
 /** Who applies everything of a fleet but the number of its pods. */
 export const FIELD_MANAGER = 'berth-operator';
@@ -18,7 +18,7 @@ export interface OwnedObject extends KubeObject {
   readonly replicasAreHeld: boolean;
 }
 
-/** What is kept of an object: all but who set which field, and the status where nobody asks for it. */
+/** What is needed of an object that a fleet has: all but who set which field, and the status where nobody asks for it. */
 export function ownedObjectOf(object: KubeObject & { readonly status?: unknown }): OwnedObject {
   const { metadata, status, ...rest } = object;
   const { managedFields = [], ...kept } = metadata;
@@ -31,6 +31,22 @@ export function ownedObjectOf(object: KubeObject & { readonly status?: unknown }
     ),
   };
 }
+
+/**
+ * What is held of any object with our label. Of one that belongs to no fleet only who it is: anybody may put the label on
+ * anything, as much and as large as they like, and whoever wants its name reads it anew.
+ */
+export function heldObjectOf(object: KubeObject): OwnedObject {
+  if (ownerUid(object) !== undefined) return ownedObjectOf(object);
+  const { apiVersion, kind, metadata } = object;
+  const held = Object.entries(metadata).filter(([key]) => IDENTITY.has(key));
+  return { apiVersion, kind, metadata: { name: metadata.name, ...Object.fromEntries(held) }, replicasAreHeld: false };
+}
+
+const IDENTITY: ReadonlySet<string> = new Set([
+  ...(['name', 'namespace', 'uid', 'resourceVersion', 'generation'] as const),
+  ...(['labels', 'ownerReferences', 'deletionTimestamp'] as const),
+] satisfies (keyof ObjectMeta)[]);
 
 interface ManagedFields {
   readonly manager?: string;

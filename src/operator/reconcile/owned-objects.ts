@@ -4,7 +4,7 @@ import type { KubeApi } from '../../kube/kube-api.ts';
 import type { KubeObject } from '../../kube/kube-object.ts';
 import { pause } from '../../kube/pause.ts';
 import { Reflector } from '../../kube/reflector.ts';
-import { fleetOf, type OwnedObject, ownedObjectOf, ownerUid } from './owned-object.ts';
+import { fleetOf, heldObjectOf, type OwnedObject, ownerUid } from './owned-object.ts';
 
 /** Every kind that a fleet can have objects of: those that any cluster has, and those that are somebody else's. */
 const BUILT_IN: readonly Kind[] = [
@@ -59,7 +59,7 @@ export class OwnedObjects {
         kind,
         new Reflector<KubeObject, OwnedObject>({
           ...{ api, kind, selections, log, missed, absentMs },
-          keep: ownedObjectOf,
+          keep: heldObjectOf,
           changed: onChange,
         }),
       ]),
@@ -71,7 +71,10 @@ export class OwnedObjects {
     await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.run(signal)));
   }
 
-  /** Until it is known what there is. A kind of somebody else's that cannot be listed must not hold up all fleets. */
+  /**
+   * Until it is known what there is. A kind of somebody else's that cannot be listed must not hold up all fleets; nor what
+   * is forbidden: of that nothing is deleted, and whatever a fleet wants is looked for by its name before it is made.
+   */
   async whenSynced(signal: AbortSignal): Promise<void> {
     const synced = (some: readonly Kind[]) =>
       Promise.all(some.map((kind) => this.#reflectors.get(kind)?.whenSynced(signal)));

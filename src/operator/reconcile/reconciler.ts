@@ -149,12 +149,12 @@ export class Reconciler {
       const mayChange = isEdit || isDrift || this.#turns.take(key, found);
       return mayChange ? this.#turns.marked(key, found, wanted) : undefined;
     };
+    const hasTooMuch = (found: OwnedObject) => this.#turns.isOver(found);
+    // Before anything is put back: who changes it again and again must not keep the turn by that.
+    if (live !== undefined && markOf(live) === markOf(wanted)) this.#turns.settled(key, live);
     try {
-      const kept = await keepDeployment(pass, live, wanted, { replicas, toApply });
-      if (kept === 'unchanged' && live !== undefined) {
-        this.#turns.settled(key, live);
-        outcome.rolledOut = rolloutOf(live) === 'complete';
-      }
+      const kept = await keepDeployment(pass, live, wanted, { replicas, toApply, hasTooMuch });
+      if (kept === 'unchanged' && live !== undefined) outcome.rolledOut = rolloutOf(live) === 'complete';
       return kept;
     } catch (error) {
       this.#turns.giveBack(key);
@@ -204,6 +204,7 @@ export class Reconciler {
     const live = owned.get(kinds.deployment, namespace, name);
     return {
       waitsForTurn,
+      turnIsOf: waitsForTurn ? this.#turns.holderBut(key) : undefined,
       troubles: costIsTaken(key) ? [...troubles, COST_TAKEN] : troubles,
       deployment: live !== undefined && ownerUid(live) === uid ? live : undefined,
       occupancy: occupancyOf(key),

@@ -1,13 +1,15 @@
 import type { KubernetesObject } from '../../../charts/kubernetes-object.ts';
 import { kinds } from '../../kube/kinds.ts';
+import { APPLIED } from './desired.ts';
 import type { McpFleetResource } from './mcp-fleet-resource.ts';
 import { fleetOf, type OwnedObject, ownerUid } from './owned-object.ts';
 import type { OwnedObjects } from './owned-objects.ts';
-import { cameOut, rolloutOf } from './rollout.ts';
+import { cameOut, isPaused, rolloutOf } from './rollout.ts';
 
 /**
  * On a Deployment that a new version of the operator has changed. Until that has come out well, no other fleet is changed
- * that way: also by the next leader, who knows nothing but what is in the cluster.
+ * that way: also by the next leader, who knows nothing but what is in the cluster. Its value is that of `APPLIED`, so that
+ * nobody holds up all others who writes just anything there, and none counts that was left over by another change.
  */
 const TURN = 'berth.dev/turn';
 
@@ -28,10 +30,22 @@ export class RolloutTurns {
 
   /** Whether a fleet may be changed now. */
   take(fleet: string, live: OwnedObject): boolean {
+    // No pod is replaced before its owner resumes it, at a time and a risk of their own: whoever waited for that would
+    // wait for good. Done now, they get all that is new at once, and nobody has to remember what is still to be done.
+    if (isPaused(live)) {
+      this.giveBack(fleet);
+      return true;
+    }
     // It can not get worse, and may get better.
     if (rolloutOf(live) === 'stuck') return true;
-    if (this.#holder === undefined && !this.#isHeldByOther(fleet)) this.#holder = fleet;
+    if (this.holderBut(fleet) === undefined) this.#holder = fleet;
     return this.#holder === fleet;
+  }
+
+  /** The `namespace/name` of the other fleet whose turn it is, if it is another's. */
+  holderBut(fleet: string): string | undefined {
+    if (this.#holder === fleet) return undefined;
+    return this.#holder ?? this.#markedBut(fleet);
   }
 
   /**
@@ -42,12 +56,18 @@ export class RolloutTurns {
     const begins = this.#holder === fleet && rolloutOf(live) === 'complete';
     if (!begins && !holdsTurn(live)) return wanted;
     const { metadata } = wanted;
-    return { ...wanted, metadata: { ...metadata, annotations: { ...metadata.annotations, [TURN]: 'taken' } } };
+    const annotations = { ...metadata.annotations, [TURN]: metadata.annotations?.[APPLIED] ?? '' };
+    return { ...wanted, metadata: { ...metadata, annotations } };
   }
 
-  /** Ends the turn of a fleet whose Deployment is as wanted, once that has come out. */
+  /** Whether a Deployment still tells of a turn that is over: what befalls it from then on is its owner's. */
+  isOver(live: OwnedObject): boolean {
+    return isMarked(live) && cameOut(live);
+  }
+
+  /** Ends the turn of a fleet to whose Deployment all that is wanted was applied, once that has come out. */
   settled(fleet: string, live: OwnedObject): void {
-    if (cameOut(live) || (rolloutOf(live) === 'stuck' && !holdsTurn(live))) this.giveBack(fleet);
+    if (isPaused(live) || cameOut(live) || (rolloutOf(live) === 'stuck' && !holdsTurn(live))) this.giveBack(fleet);
   }
 
   /** Ends the turn of a fleet that could not be changed, or is gone. */
@@ -55,18 +75,24 @@ export class RolloutTurns {
     if (this.#holder === fleet) this.#holder = undefined;
   }
 
-  #isHeldByOther(key: string): boolean {
+  #markedBut(key: string): string | undefined {
     const { owned, fleetOf: find } = this.#options;
     for (const deployment of owned.all(kinds.deployment)) {
       if (!holdsTurn(deployment)) continue;
       const other = fleetOf(deployment);
       if (other === undefined || other === key) continue;
       const { uid, deletionTimestamp } = find(other)?.metadata ?? {};
-      if (uid === ownerUid(deployment) && deletionTimestamp === undefined) return true;
+      const isOwned = uid !== undefined && uid === ownerUid(deployment);
+      if (isOwned && deletionTimestamp === undefined) return other;
     }
-    return false;
+    return undefined;
   }
 }
 
-const holdsTurn = (deployment: OwnedObject) =>
-  deployment.metadata.annotations?.[TURN] !== undefined && !cameOut(deployment);
+function isMarked({ metadata: { annotations = {} } }: OwnedObject): boolean {
+  return annotations[TURN] !== undefined && annotations[TURN] === annotations[APPLIED];
+}
+
+function holdsTurn(deployment: OwnedObject): boolean {
+  return isMarked(deployment) && !isPaused(deployment) && !cameOut(deployment);
+}

@@ -6,7 +6,7 @@ export type Rollout = 'complete' | 'rolling' | 'stuck';
 /** As much of a Deployment as tells. */
 export interface Rolled {
   readonly metadata?: { readonly generation?: number | undefined };
-  readonly spec?: { readonly replicas?: number | undefined } | undefined;
+  readonly spec?: { readonly replicas?: number | undefined; readonly paused?: boolean | undefined } | undefined;
   readonly status?: V1DeploymentStatus | undefined;
 }
 
@@ -30,6 +30,11 @@ export function cameOut(deployment: Rolled): boolean {
   const { conditions = [], replicas = 0, updatedReplicas = 0 } = deployment.status ?? {};
   const wasComplete = conditions.some(({ reason }) => reason === 'NewReplicaSetAvailable');
   return isSeen(deployment) && wasComplete && replicas <= updatedReplicas;
+}
+
+/** Whether no pod is replaced until somebody says so: `kubectl rollout pause`. */
+export function isPaused({ spec }: Rolled): boolean {
+  return spec?.paused === true;
 }
 
 /** Whether the status is about what is wanted now. */

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Candidate, losesTheEmptiest } from '../../../src/operator/deletion-cost/candidates.ts';
+import {
+  alwaysLosesTheEmptiest,
+  type Candidate,
+  losesTheEmptiest,
+} from '../../../src/operator/deletion-cost/candidates.ts';
 import { costFor, costStep } from '../../../src/operator/deletion-cost/cost-step.ts';
 
 const MAX = 100;
@@ -47,4 +51,14 @@ test('whatever a ReplicaSet picks of those that go first, it holds little more t
 test('with a small cap every connection has its cost, with a large one only a twentieth of it', () => {
   expect([costFor(7, 10), costFor(8, 10)]).toEqual([7, 8]);
   expect([costFor(149, 1_000), costFor(150, 1_000)]).toEqual([100, 150]);
+});
+
+test('always is for every number of pods', () => {
+  fc.assert(
+    fc.property(pods, (drawn) => {
+      const all = drawn.map(candidate);
+      const each = all.every((_, count) => losesTheEmptiest(all, count, MAX));
+      expect(alwaysLosesTheEmptiest(all, MAX)).toBe(each);
+    }),
+  );
 });

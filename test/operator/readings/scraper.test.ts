@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { type Round, Scraper } from '../../../src/operator/readings/scraper.ts';
 import { createWorld, podOf } from '../pods.ts';
@@ -96,4 +96,18 @@ test('sockets are used again', async () => {
   open[0]?.on('connection', () => sockets++);
   await scrape({ a: port }, 5);
   expect(sockets).toBe(1);
+});
+
+test('the socket of a pod that is gone is closed', async () => {
+  const port = await podPort(says(connections(3)));
+  const accepted = once(open[0] as Server, 'connection');
+  const world = createWorld();
+  world.has(podOf('a', { address: { host: '127.0.0.1', port } }));
+  const { pods, readings, loses } = world;
+  const stop = new AbortController();
+  const running = new Scraper({ pods, readings, everyMs: 10, round: () => loses('a') }).run(stop.signal);
+  const [socket] = (await accepted) as [Socket];
+  await once(socket, 'close');
+  stop.abort();
+  await running;
 });

@@ -12,6 +12,7 @@ const fine: Observed = {
   occupancy: { connections: 10, capacity: 300, waiting: 0 },
   troubles: [],
   waitsForTurn: false,
+  turnIsOf: undefined,
   metrics: { available: true, reason: 'Registered', message: 'Served.' },
 };
 
@@ -76,6 +77,14 @@ test.for([
   ],
 ] as const)('%s', ([, over, expected]) => {
   expect(shown(over as Partial<Observed>)).toMatchObject(expected);
+});
+
+test.for([
+  ['team/one', 'and team/one is not done yet.'],
+  [undefined, 'and another one is not done yet.'],
+])('who waits is told for whom: %s', ([turnIsOf, told]) => {
+  const progressing = verdictsOn({ ...fine, waitsForTurn: true, turnIsOf }).find(({ type }) => type === 'Progressing');
+  expect(progressing?.message).toBe(`The new version of the operator changes one fleet at a time, ${told}`);
 });
 
 test('a condition keeps its time until its status changes', () => {

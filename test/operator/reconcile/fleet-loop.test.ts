@@ -4,10 +4,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import { kinds } from '../../../src/kube/kinds.ts';
 import type { Observed } from '../../../src/operator/reconcile/conditions.ts';
 import { FleetLoop } from '../../../src/operator/reconcile/fleet-loop.ts';
-import { DEFAULT_OBJECTS, type DeploymentObject, World } from './world.ts';
+import { DEFAULT_OBJECTS, type DeploymentObject, EVERYTHING, World } from './world.ts';
 
 /** A leader at work, by its own clock: nobody asks it for passes. */
-function startLoop(world: World) {
+function startLoop(world: World, namespaces?: readonly string[]) {
   const end = new AbortController();
   const passes = { done: 0, failed: 0 };
   let metrics: Observed['metrics'] = { available: true, reason: 'Registered', message: 'Served.' };
@@ -15,7 +15,7 @@ function startLoop(world: World) {
     ...{ api: world.fake.api(), log: pino({ level: 'silent' }), clock: () => performance.now() + 1e12 },
     ...{
       namespace: 'berth-system',
-      namespaces: undefined,
+      namespaces,
       identity: 'berth-operator-0',
       absentMs: 100,
       patienceMs: 1_000,
@@ -187,4 +187,45 @@ test('a leader that has to go before it knows what is there just goes', async ()
   const { stop } = startLoop(world);
   await expect.poll(() => world.fake.requests['list services'], SOON).toBeGreaterThanOrEqual(1);
   await stop();
+});
+
+test('a namespace without rights keeps nothing from being done in the others', async () => {
+  const world = await World.start();
+  world.fake.failNext(({ namespace }) => namespace === 'theirs', 403, 10_000);
+  world.want();
+  world.want({}, { namespace: 'theirs' });
+  startLoop(world, ['team', 'theirs']);
+  await expect.poll(() => made(world, 'team/notes'), SOON).toEqual(DEFAULT_OBJECTS());
+  expect(made(world, 'theirs/notes')).toEqual([]);
+  world.fake.heal();
+  await expect.poll(() => made(world, 'theirs/notes'), SOON).toEqual(DEFAULT_OBJECTS('theirs/notes'));
+});
+
+test('of a kind that may not be listed nothing is deleted or made anew, and the rest is kept', async () => {
+  const world = await World.start();
+  world.want({ ingress: EVERYTHING.ingress });
+  await world.settle();
+  const before = world.fake.get(kinds.ingress, 'team', 'notes');
+  world.fake.failNext('list ingresses', 403, 10_000);
+  world.want({ replicas: 3, ingress: EVERYTHING.ingress });
+  startLoop(world);
+  await expect.poll(() => world.deployment()?.spec?.replicas, SOON).toBe(3);
+  expect(world.fake.get(kinds.ingress, 'team', 'notes')).toEqual(before);
+  world.want({ replicas: 4 });
+  await expect.poll(() => world.fleet()?.status?.observedGeneration, SOON).toBe(3);
+  expect(world.deployment()?.spec?.replicas).toBe(4);
+  expect(world.fake.get(kinds.ingress, 'team', 'notes')).toEqual(before);
+  world.fake.heal();
+  await expect.poll(() => world.fake.get(kinds.ingress, 'team', 'notes'), SOON).toBeUndefined();
+});
+
+test('a spec of absurd size is invalid, and everything goes on when it is mended', async () => {
+  const world = await World.start();
+  world.want({ podAnnotations: { 'a.b/c': 'x'.repeat(300 * 1024) } });
+  startLoop(world);
+  await expect.poll(() => world.condition('Degraded')?.reason, SOON).toBe('InvalidSpec');
+  expect(world.condition('Degraded')?.message).toBe('The spec must have at most 256 KiB as JSON. It has 301 KiB.');
+  expect(world.objects()).toEqual([]);
+  world.want({ podAnnotations: { 'a.b/c': 'x' } });
+  await expect.poll(() => made(world, 'team/notes'), SOON).toEqual(DEFAULT_OBJECTS());
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cameOut, rolloutOf } from '../../../src/operator/reconcile/rollout.ts';
+import { cameOut, isPaused, rolloutOf } from '../../../src/operator/reconcile/rollout.ts';
 
 const PODS = { observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3 };
 const progressing = (reason: string) => ({ conditions: [{ type: 'Progressing', status: 'True', reason }] });
@@ -21,4 +21,11 @@ test.for([
   const deployment = { metadata: { generation: 2 }, spec: { replicas: 3 }, status: status as never };
   expect(rolloutOf(deployment)).toBe(rollout);
   expect(cameOut(deployment)).toBe(out);
+});
+
+test('a Deployment is paused only if it says so', () => {
+  expect([{}, { spec: {} }, { spec: { paused: false } }, { spec: { paused: true } }].map(isPaused)).toEqual([
+    ...[false, false, false],
+    true,
+  ]);
 });

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { kinds } from '../../../src/kube/kinds.ts';
+import type { OwnedObject } from '../../../src/operator/reconcile/owned-object.ts';
+import { RolloutTurns } from '../../../src/operator/reconcile/rollout-turns.ts';
 import { type DeploymentObject, World } from './world.ts';
 
 const NAMES = ['one', 'three', 'two'];
@@ -49,6 +51,7 @@ test('a new version changes one fleet at a time, and the next once all pods of t
   await passAll(world);
   expect(changed(world)).toEqual(['one']);
   expect(world.condition('Progressing', 'team', 'two')).toMatchObject({ status: 'True', reason: 'WaitingForTurn' });
+  expect(world.condition('Progressing', 'team', 'two')?.message).toContain('team/one is not done yet');
   world.roll('team', 'one');
   await passAll(world);
   expect(changed(world)).toEqual(['one']);
@@ -239,4 +242,157 @@ test('the number of pods follows its resource while a fleet waits for its turn',
   await world.pass(keyOf('two'));
   expect(world.deployment('team', 'two')?.spec?.replicas).toBe(2);
   expect(changed(world, ['one', 'two'])).toEqual(['one']);
+});
+
+const TURN = 'berth.dev/turn';
+const turnOf = (world: World, name: string) => world.deployment('team', name)?.metadata.annotations?.[TURN];
+
+/** Sets annotations of an object as somebody else. */
+function annotate(world: World, name: string, annotations: Readonly<Record<string, string>>): void {
+  world.fake.edit<DeploymentObject>(kinds.deployment, 'team', name, ({ metadata, ...rest }) => ({
+    ...rest,
+    metadata: { ...metadata, annotations: { ...metadata.annotations, ...annotations } },
+  }));
+}
+
+function pause(world: World, name: string, paused = true): void {
+  world.fake.edit<DeploymentObject>(kinds.deployment, 'team', name, (found) => ({
+    ...found,
+    spec: { ...found.spec, paused } as DeploymentObject['spec'],
+  }));
+}
+
+/** What an owner does with `kubectl rollout restart`. */
+function restart(world: World, name: string): void {
+  world.fake.edit<DeploymentObject>(kinds.deployment, 'team', name, (found) => {
+    const template = found.spec?.template;
+    const annotations = { 'kubectl.kubernetes.io/restartedAt': '2026-02-01T00:00:00Z' };
+    const restarted = { ...template, metadata: { ...template?.metadata, annotations } };
+    return { ...found, spec: { ...found.spec, template: restarted } as DeploymentObject['spec'] };
+  });
+}
+
+test('the mark of a turn goes once its rollout has come out, by one write that replaces no pod', async () => {
+  const world = await startUpgrade(['one']);
+  await passAll(world, ['one']);
+  expect(turnOf(world, 'one')).toBe(world.deployment('team', 'one')?.metadata.annotations?.['berth.dev/applied']);
+  world.roll('team', 'one');
+  await passAll(world, ['one']);
+  expect(turnOf(world, 'one')).toBeDefined();
+  world.rollOut('team', 'one');
+  const [spec, told] = [world.deployment('team', 'one')?.spec, await world.events()];
+  const applies = world.fake.requests['apply deployments'] ?? 0;
+  for (let time = 0; time < 10; time++) await passAll(world, ['one']);
+  expect(turnOf(world, 'one')).toBeUndefined();
+  expect(world.deployment('team', 'one')?.spec).toEqual(spec);
+  expect(world.fake.requests['apply deployments']).toBe(applies + 1);
+  expect(await world.events()).toEqual(told);
+});
+
+test('a mark that somebody else holds as well is not written against', async () => {
+  const world = await startUpgrade(['one']);
+  await passAll(world, ['one']);
+  await world.settle(keyOf('one'));
+  annotate(world, 'one', {
+    [TURN]: world.deployment('team', 'one')?.metadata.annotations?.['berth.dev/applied'] ?? '',
+  });
+  const applies = world.fake.requests['apply deployments'] ?? 0;
+  for (let time = 0; time < 100; time++) await passAll(world, ['one']);
+  expect(world.fake.requests['apply deployments']).toBe(applies + 1);
+});
+
+test('what an owner does to a fleet long after its turn holds up nobody', async () => {
+  const world = await startUpgrade(['one']);
+  await passAll(world, ['one']);
+  await world.settle(keyOf('one'));
+  restart(world, 'one');
+  world.getStuck('team', 'one');
+  world.want({}, { name: 'two' });
+  await world.settle(keyOf('two'));
+  asOfBefore(world, 'two');
+  await world.changeLeader();
+  await passAll(world, ['one', 'two']);
+  expect(changed(world, ['two'])).toEqual(['two']);
+});
+
+test('a fleet that is paused is changed at once, and holds nobody up', async () => {
+  const world = await startUpgrade();
+  pause(world, 'one');
+  world.rollOut('team', 'one');
+  await passAll(world);
+  expect(changed(world)).toEqual(['one', 'three']);
+  expect(turnOf(world, 'one')).toBeUndefined();
+  expect(world.deployment('team', 'one')?.spec?.paused).toBe(true);
+});
+
+test.for([
+  ['the same leader', async () => {}],
+  ['the next leader', async (world: World) => void (await world.changeLeader())],
+] as const)('a fleet that is paused in its turn has none until it is resumed, for %s', async ([, change]) => {
+  const world = await startUpgrade();
+  await passAll(world);
+  pause(world, 'one');
+  world.roll('team', 'one');
+  await change(world);
+  await passAll(world);
+  await passAll(world);
+  expect(changed(world)).toEqual(['one', 'three']);
+  world.rollOut('team', 'three');
+  pause(world, 'one', false);
+  world.roll('team', 'one');
+  await passAll(world, ['three', 'one', 'two']);
+  await passAll(world, ['three', 'one', 'two']);
+  expect(changed(world)).toEqual(['one', 'three']);
+  expect(world.condition('Progressing', 'team', 'two')?.message).toContain('team/one is not done yet');
+});
+
+test('a mark that a tenant has made up holds nobody up', async () => {
+  const world = await startUpgrade();
+  annotate(world, 'two', { [TURN]: 'taken' });
+  world.roll('team', 'two');
+  await passAll(world);
+  expect(changed(world)).toEqual(['one']);
+});
+
+const uidOf = (world: World, name: string) => world.fleet('team', name)?.metadata.uid ?? '';
+
+test.for([
+  ['its fleet controls', (world: World) => [{ uid: uidOf(world, 'one'), controller: true }], 'team/one'],
+  ['its fleet does not control', (world: World) => [{ uid: uidOf(world, 'one') }], undefined],
+  ['a deleted fleet of that name controlled', () => [{ uid: 'of-before', controller: true }], undefined],
+  ['is of a fleet that never was', () => [{ uid: 'none', name: 'none' }], undefined],
+  ['is of no fleet', () => [], undefined],
+] as const)('a mark counts only on a Deployment of a fleet: one that %s', async ([, ownersIn, holder]) => {
+  const world = await World.start();
+  world.want({}, { name: 'one' });
+  const { apiVersion, kind } = kinds.mcpFleet;
+  const ownerReferences = ownersIn(world).map((owner) => ({ apiVersion, kind, name: 'one', ...owner }));
+  const annotations = { [TURN]: 'x', 'berth.dev/applied': 'x' };
+  const marked: OwnedObject = {
+    ...{ apiVersion: 'apps/v1', kind: 'Deployment', replicasAreHeld: true },
+    metadata: { name: 'one', namespace: 'team', annotations, ownerReferences },
+  };
+  const turns = new RolloutTurns({
+    owned: {
+      *all() {
+        yield marked;
+      },
+    },
+    fleetOf: (key) => (key === keyOf('one') ? world.fleet('team', 'one') : undefined),
+  });
+  expect(turns.holderBut(keyOf('two'))).toBe(holder);
+});
+
+test.for([
+  ['the same leader', async () => {}],
+  ['the next leader', async (world: World) => void (await world.changeLeader())],
+] as const)('a fleet that another controller keeps changing gives its turn to the next, of %s', async ([, change]) => {
+  const world = await startUpgrade();
+  await passAll(world);
+  for (let time = 0; time < 3; time++) {
+    asDrifted(world, 'one');
+    if (time === 1) await change(world);
+    await passAll(world);
+  }
+  expect(changed(world, ['three', 'two'])).toEqual(['three']);
 });
