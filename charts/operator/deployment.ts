@@ -9,12 +9,6 @@ const REPLICAS = 2;
 /** For the requests under way: the API server may send some for as long as it has not heard that the pod is going. */
 const GRACE_SECONDS = 20;
 
-/**
- * Most of what the operator reads it forgets at once, and Node would let that pile up. With 10,000 pods the heap holds some
- * 130 MB (bench/operator.ts).
- */
-export const HEAP_OPTIONS = '--max-old-space-size=256 --max-semi-space-size=1';
-
 /** The pods of the operator, on different nodes where there are several. */
 export function operatorDeployment(options: OperatorOptions & { readonly namespace: string }): Named<V1Deployment> {
   const { namespace, replicas = REPLICAS } = options;
@@ -58,11 +52,7 @@ function container({ image, namespaces }: OperatorOptions): V1Container {
     image,
     imagePullPolicy: 'IfNotPresent',
     args: ['operator', ...(namespaces === undefined ? [] : [`--namespaces=${namespaces.join(',')}`])],
-    env: [
-      ofPod('POD_NAME', 'metadata.name'),
-      ofPod('POD_NAMESPACE', 'metadata.namespace'),
-      { name: 'NODE_OPTIONS', value: HEAP_OPTIONS },
-    ],
+    env: [ofPod('POD_NAME', 'metadata.name'), ofPod('POD_NAMESPACE', 'metadata.namespace')],
     ports: Object.entries(OPERATOR_PORTS).map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
     // Ready only after every pod has been asked once, which an autoscaler waits for.
     readinessProbe: { ...probe('/readyz'), periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 3 },
