@@ -195,7 +195,6 @@ test('half-sent large bodies can not keep small requests out', async () => {
   );
   expect((await post(lab.url, initialize())).status).toBe(200);
   expect((await modernCall(lab.url, 'echo', { value: 'x' })).status).toBe(200);
-  const refusals = await eventually(lab.counts, ({ refused }) => refused.capacity > 0);
-  expect(refusals.refused.capacity).toBeGreaterThanOrEqual(24 - 18);
+  await eventually(lab.counts, ({ refused }) => refused.capacity >= 24 - 18);
   for (const socket of sockets) socket.destroy();
 });

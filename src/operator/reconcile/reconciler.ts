@@ -101,7 +101,8 @@ export class Reconciler {
     }
     await this.#board.show(fleet, this.#observe(pass), desired?.selector, signal);
     if (outcome.failure !== undefined) throw outcome.failure;
-    return LOOK_AGAIN_MS;
+    // Give or take a fifth, so that fleets that were looked at together do not come back together each time.
+    return LOOK_AGAIN_MS * (0.8 + 0.4 * Math.random());
   }
 
   #memoryOf(key: string, fleet: McpFleetResource): Memory {
