@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { imageBundle } from '../scripts/bundles.ts';
 import { httpConnection } from '../src/kube/connection.ts';
 import { KubeApi } from '../src/kube/kube-api.ts';
-import { FakeKubeApiProcess } from '../test/fixtures/fake-kube-api-process.ts';
+import { FakeKubeApiProcess } from '../test/fixtures/fake-kube-api/process.ts';
 import { freePorts } from '../test/fixtures/free-ports.ts';
 import { podsOf, resourceOf, type SimulatedFleet, settle, surroundings } from '../test/fixtures/simulated-fleets.ts';
 import { type Answers, Autoscalers } from './operator/autoscalers.ts';

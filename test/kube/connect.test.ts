@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/config/problems.ts';
 import { connect } from '../../src/kube/connect.ts';
 import { kinds } from '../../src/kube/kinds.ts';
-import { FakeKubeApi } from '../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../fixtures/fake-kube-api/fake-kube-api.ts';
 import { playServer } from './played-server.ts';
 import { selfSigned } from './self-signed.ts';
 

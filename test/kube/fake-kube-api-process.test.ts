@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { httpConnection } from '../../src/kube/connection.ts';
 import { kinds } from '../../src/kube/kinds.ts';
 import { KubeApi } from '../../src/kube/kube-api.ts';
-import { FakeKubeApiProcess } from '../fixtures/fake-kube-api-process.ts';
+import { FakeKubeApiProcess } from '../fixtures/fake-kube-api/process.ts';
 
 test('a fake in a process of its own serves what it is told to hold, and says what it was asked', async () => {
   const fake = await FakeKubeApiProcess.start();

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { kinds } from '../../src/kube/kinds.ts';
 import type { KubeApi } from '../../src/kube/kube-api.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
-import { FakeKubeApi } from '../fixtures/fake-kube-api.ts';
-import { labelRequirements } from '../fixtures/fake-kube-api-selectors.ts';
+import { FakeKubeApi } from '../fixtures/fake-kube-api/fake-kube-api.ts';
+import { labelRequirements } from '../fixtures/fake-kube-api/selectors.ts';
 
 interface Deployment extends KubeObject {
   readonly spec: {

@@ -5,7 +5,7 @@ import { kindOf, kinds } from '../../src/kube/kinds.ts';
 import { KubeApi } from '../../src/kube/kube-api.ts';
 import { KubeError } from '../../src/kube/kube-error.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
-import { FakeKubeApi } from '../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../fixtures/fake-kube-api/fake-kube-api.ts';
 import { playServer } from './played-server.ts';
 
 let fake: FakeKubeApi;

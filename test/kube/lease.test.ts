@@ -6,7 +6,7 @@ import { kinds } from '../../src/kube/kinds.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { LeaderElection, type LeaderElectionOptions } from '../../src/kube/lease.ts';
 import { pause } from '../../src/kube/pause.ts';
-import { FakeKubeApi } from '../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../fixtures/fake-kube-api/fake-kube-api.ts';
 
 interface LeaseObject extends KubeObject {
   readonly spec: Readonly<Record<string, unknown>>;

@@ -5,7 +5,7 @@ import { kinds } from '../../src/kube/kinds.ts';
 import { KubeApi } from '../../src/kube/kube-api.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { Reflector, type ReflectorOptions } from '../../src/kube/reflector.ts';
-import { FakeKubeApi } from '../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../fixtures/fake-kube-api/fake-kube-api.ts';
 import { playServer } from './played-server.ts';
 
 let fake: FakeKubeApi;

@@ -6,7 +6,7 @@ import { KubeApi, type WatchEvent } from '../../src/kube/kube-api.ts';
 import { KubeError } from '../../src/kube/kube-error.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { watchEvents } from '../../src/kube/watch-stream.ts';
-import { FakeKubeApi } from '../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../fixtures/fake-kube-api/fake-kube-api.ts';
 import { playServer } from './played-server.ts';
 
 const pod = (name: string, labels: Record<string, string> = {}) => ({

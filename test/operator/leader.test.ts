@@ -7,7 +7,7 @@ import { CertificateStore } from '../../src/operator/certificates/certificate-st
 import { lead } from '../../src/operator/leader.ts';
 import { OperatorMetrics } from '../../src/operator/operator-metrics.ts';
 import type { McpFleetResource } from '../../src/operator/reconcile/mcp-fleet-resource.ts';
-import { FakeKubeApi } from '../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../fixtures/fake-kube-api/fake-kube-api.ts';
 import { createWorld, podOf, reportOf } from './pods.ts';
 
 const SOON = { timeout: 10_000 };

@@ -6,7 +6,7 @@ import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { operate } from '../../src/operator/operator.ts';
 import { OperatorMetrics } from '../../src/operator/operator-metrics.ts';
 import type { McpFleetResource } from '../../src/operator/reconcile/mcp-fleet-resource.ts';
-import { FakeKubeApi } from '../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../fixtures/fake-kube-api/fake-kube-api.ts';
 import { FakePods } from '../fixtures/fake-pods.ts';
 import { freePorts } from '../fixtures/free-ports.ts';
 import { podsOf, resourceOf, type SimulatedFleet, settle, surroundings } from '../fixtures/simulated-fleets.ts';

@@ -6,7 +6,7 @@ import { API_SERVICE_NAMES, type ApiService } from '../../../src/operator/api-se
 import { keepApiServices } from '../../../src/operator/api-services/keep-api-services.ts';
 import type { ApiServicesState } from '../../../src/operator/api-services/state.ts';
 import type { StoredSecret } from '../../../src/operator/certificates/certificate-store.ts';
-import { FakeKubeApi } from '../../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../../fixtures/fake-kube-api/fake-kube-api.ts';
 
 export const service = { namespace: 'berth-system', name: 'berth-operator' };
 export const role: KubeObject = { ...named('clusterRole', 'berth-operator'), ...{ rules: [] } };

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../../src/kube/kube-object.ts';
 import { CertificateStore } from '../../../src/operator/certificates/certificate-store.ts';
 import type { TlsPair } from '../../../src/operator/certificates/generation.ts';
 import { type SecretData, writeContent } from '../../../src/operator/certificates/secret-content.ts';
-import { FakeKubeApi } from '../../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../../fixtures/fake-kube-api/fake-kube-api.ts';
 import { make, only, START, service } from './generations.ts';
 
 const [first, second, third] = await Promise.all([make(START), make(START), make(START)]);

@@ -14,7 +14,7 @@ import {
 } from '../../../src/operator/certificates/keep-certificates.ts';
 import { isAnyReady, listReplicas, type Replica } from '../../../src/operator/certificates/replicas.ts';
 import { servedFingerprints } from '../../../src/operator/certificates/served-fingerprints.ts';
-import { FakeKubeApi } from '../../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../../fixtures/fake-kube-api/fake-kube-api.ts';
 import { make, service } from './generations.ts';
 import { startReplica } from './tls-replica.ts';
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { kinds } from '../../../src/kube/kinds.ts';
 import { isAnyReady, listReplicas } from '../../../src/operator/certificates/replicas.ts';
-import { FakeKubeApi } from '../../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../../fixtures/fake-kube-api/fake-kube-api.ts';
 import { service } from './generations.ts';
 
 const never = new AbortController().signal;

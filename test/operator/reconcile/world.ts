@@ -11,7 +11,7 @@ import { createEvents } from '../../../src/operator/reconcile/events.ts';
 import type { Condition, McpFleetResource } from '../../../src/operator/reconcile/mcp-fleet-resource.ts';
 import { OwnedObjects } from '../../../src/operator/reconcile/owned-objects.ts';
 import { Reconciler } from '../../../src/operator/reconcile/reconciler.ts';
-import { FakeKubeApi } from '../../fixtures/fake-kube-api.ts';
+import { FakeKubeApi } from '../../fixtures/fake-kube-api/fake-kube-api.ts';
 
 const log = pino({ level: 'silent' });
 
