@@ -98,7 +98,7 @@ async function run(): Promise<void> {
     print(`  ${sayWork(work)}\n  ${sayLoad(load)}`);
     return [work, load];
   };
-  const untilQuiet = () => until(async () => (await loadDuring(requests, () => sleep(QUIET_MS))).writes === 0);
+  const isQuiet = async () => (await loadDuring(requests, () => sleep(QUIET_MS))).writes === 0;
 
   print('\nFirst reconcile, from nothing');
   const first = await startOperator(fake.url, 'first');
@@ -113,7 +113,7 @@ async function run(): Promise<void> {
   const api = new KubeApi({ connection: httpConnection(fake.url) });
   cleanUp.push(() => api.close());
   await settle(api);
-  await untilQuiet();
+  await until(isQuiet);
 
   print('\nSteady: nothing changes');
   await phase(first, () => sleep(phaseMs));
@@ -128,12 +128,6 @@ async function run(): Promise<void> {
   const { took, statuses } = answers;
   const [p50, p99] = [50, 99].map((share) => `${percentile(took, share).toFixed(1)} ms`);
   print(`  ${took.length} questions: p50 ${p50}, p99 ${p99}, statuses ${JSON.stringify(statuses)}`);
-
-  print('\nEvery pod holds another number of connections every 10 s');
-  await pods.hold(1_000, 10_000);
-  await phase(first, () => sleep(phaseMs));
-  await pods.hold(LESS_THAN_A_STEP);
-  await untilQuiet();
 
   print('\nA second replica comes');
   begun = performance.now();
@@ -152,6 +146,10 @@ async function run(): Promise<void> {
     print(`  and has looked at every fleet after ${since(begun)}`);
     await sleep(phaseMs);
   });
+
+  print('\nEvery pod holds another number of connections every 10 s');
+  await pods.hold(1_000, 10_000);
+  await phase(second, () => sleep(phaseMs));
 }
 
 try {
