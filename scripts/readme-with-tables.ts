@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flagName, notAvailableYet, serveConfigSchema } from '../src/config/serve-config.ts';
+import { flagName, serveConfigSchema } from '../src/config/serve-config.ts';
 import { valuesJsonSchema } from '../src/values/json-schema.ts';
 
 interface JsonSchema {
@@ -23,9 +23,9 @@ function replaceBetween(text: string, name: string, table: string): string {
 
 function flagTable(): string {
   const { properties = {} } = z.toJSONSchema(serveConfigSchema, { io: 'input' }) as JsonSchema;
-  const rows = Object.entries(properties)
-    .filter(([key]) => !(key in notAvailableYet) || key === 'transport')
-    .map(([key, schema]) => `| \`${flagName(key)}\` | ${shown(schema.default)} | ${schema.description ?? ''} |`);
+  const rows = Object.entries(properties).map(
+    ([key, schema]) => `| \`${flagName(key)}\` | ${shown(schema.default)} | ${schema.description ?? ''} |`,
+  );
   return ['| flag | default | meaning |', '|---|---|---|', ...rows].join('\n');
 }
 

@@ -7,12 +7,13 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Which parts a part may import from, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'src/protocol': [],
   'src/config': [],
   'src/values': ['src/config'],
   'src/fleet': ['src/config'],
-  'src/sources': ['src/config', 'examples'],
+  'src/sources': ['src/protocol', 'src/config', 'examples'],
   'src/stores': ['src/config', 'src/fleet'],
-  'src/server': ['src/config', 'src/fleet', 'src/sources', 'src/stores'],
+  'src/server': ['src/protocol', 'src/config', 'src/fleet', 'src/sources', 'src/stores'],
   'src/kube': ['src/config'],
   charts: ['src/config', 'src/values'],
   'src/operator': ['src/config', 'src/values', 'src/kube', 'charts'],

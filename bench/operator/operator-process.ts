@@ -3,14 +3,13 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../test/fixtures/free-ports.ts';
-
-const probe = fileURLToPath(new URL('probe.ts', import.meta.url));
 
 export interface OperatorProcessOptions {
   /** What `node` runs. */
   readonly program: string;
+  /** What it loads before: `probe.ts`, bundled. */
+  readonly probe: string;
   /** The API server. */
   readonly url: string;
   readonly name: string;
@@ -25,7 +24,14 @@ export class OperatorProcess {
   readonly #child: ChildProcess;
   readonly #admin: string;
 
-  static async start({ program, url, name, folder, nodeFlags }: OperatorProcessOptions): Promise<OperatorProcess> {
+  static async start({
+    program,
+    probe,
+    url,
+    name,
+    folder,
+    nodeFlags,
+  }: OperatorProcessOptions): Promise<OperatorProcess> {
     const kubeconfig = join(folder, 'kubeconfig');
     const named = (kind: string, value: object) => [{ name: 'bench', [kind]: value }];
     const config = {

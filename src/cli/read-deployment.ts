@@ -1,6 +1,7 @@
 import type { V1Deployment, V1EnvVar } from '@kubernetes/client-node';
 import { Command } from 'commander';
 import type { ServeConfigKey } from '../config/serve-config.ts';
+import type { SourceSpec } from '../sources/source-spec.ts';
 import { serveOptions } from './serve.ts';
 
 /** One object of the manifests. */
@@ -10,7 +11,7 @@ export interface KubernetesDocument {
 
 /** What a Deployment's container would be told, as this machine can be told it. */
 export interface Described {
-  readonly source: string | undefined;
+  readonly source: SourceSpec;
   readonly flags: Readonly<Partial<Record<ServeConfigKey, string | true>>>;
   readonly environment: Readonly<Record<string, string>>;
   readonly replicas: number;
@@ -29,7 +30,12 @@ export function readDeployment(objects: readonly KubernetesDocument[], namespace
   for (const option of serveOptions()) parser.addOption(option);
   parser.parse(args, { from: 'user' });
   const flags = Object.entries(parser.opts()).filter(([key]) => !(OF_PODS as readonly string[]).includes(key));
-  return { source: parser.args[0], flags: Object.fromEntries(flags), environment, replicas: spec?.replicas ?? 1 };
+  return {
+    source: { kind: 'module', path: parser.args[0] },
+    flags: Object.fromEntries(flags),
+    environment,
+    replicas: spec?.replicas ?? 1,
+  };
 }
 
 function plainVariables(variables: readonly V1EnvVar[], namespace: string): Record<string, string> {

@@ -2,12 +2,12 @@ import type { ServeConfig } from '../config/serve-config.ts';
 import type { Log } from '../server/log.ts';
 import type { Connections } from '../server/metrics.ts';
 import type { Place } from '../server/place.ts';
+import type { SourceSpec } from '../sources/source-spec.ts';
 
 export interface RunOptions {
   readonly config: ServeConfig;
   readonly log: Log;
-  /** The path of a module; the bundled example if there is none. */
-  readonly source: string | undefined;
+  readonly source: SourceSpec;
   readonly place?: Place;
   started?(serving: Serving): void;
   stopping?(): void;

@@ -4,12 +4,12 @@ import { firstSignal } from './first-signal.ts';
 import type { RunOptions } from './run-options.ts';
 
 /** Serves in this process. */
-export async function runServer({ config, log, source: path, place, started, stopping }: RunOptions): Promise<0 | 1> {
+export async function runServer({ config, log, source: spec, place, started, stopping }: RunOptions): Promise<0 | 1> {
   // First of all, since process 1 of a container gets no signal that it does not listen to.
   const signalled = firstSignal();
   // A promise that one session's handler forgot must not take down all the others.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'Module left a rejected promise'));
-  const starting = loadSource(path).then(async (source) => ({
+  const starting = loadSource(spec).then(async (source) => ({
     source,
     server: await startServer(config, source, log, place),
   }));

@@ -43,7 +43,7 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
   return await run({
     config,
     log: createLog(config),
-    source: source ?? described.source,
+    source: source === undefined ? described.source : { kind: 'module', path: source },
     started(serving) {
       mkdirSync(outputDir, { recursive: true });
       const file = join(outputDir, fileName);

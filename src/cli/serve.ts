@@ -5,16 +5,14 @@ import { settingOptions } from './setting-options.ts';
 
 type ServeOptions = Readonly<Partial<Record<ServeConfigKey, string | true>>> & {
   readonly config?: string;
-  readonly upstream?: string;
 };
 
 /** `berth serve [SOURCE]`: runs one MCP server, in this process or with several workers. */
 export function serveCommand(): Command {
   const command = new Command('serve')
-    .description('Serve an MCP server: a module, or the bundled example')
+    .description('Serve an MCP server: a module, a command (behind --), an upstream, or the bundled example')
     .argument('[source]', 'path of a module whose default export is made with defineServer(…)')
     .addOption(new Option('--config <file>', 'a YAML file with these settings').env('BERTH_CONFIG'))
-    .option('--upstream <url>', 'serve a server that listens elsewhere')
     // Commander counts what stands behind `--` as arguments too.
     .allowExcessArguments(true)
     .addHelpText(
@@ -27,8 +25,8 @@ export function serveCommand(): Command {
     const [source, ...more] = invoked.args.slice(0, invoked.args.length - command.length);
     if (more.length > 0) throw new UsageError([`serve takes one source; too many arguments: ${more.join(' ')}.`]);
     const { runServe } = await import('./run-serve.ts');
-    const { config: file, upstream, ...flags } = options;
-    process.exitCode = await runServe({ source, command, upstream, file, flags });
+    const { config: file, ...flags } = options;
+    process.exitCode = await runServe({ module: source, command, file, flags });
   });
 }
 

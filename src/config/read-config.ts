@@ -6,9 +6,10 @@ import {
   environmentName,
   flagName,
   ignoredBy,
-  notAvailableYet,
+  ignoredBySource,
   type ServeConfig,
   type ServeConfigKey,
+  type SourceKind,
   serveConfigKeys,
   serveConfigSchema,
   type TransportName,
@@ -20,6 +21,8 @@ export interface ConfigSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Path of a YAML file whose keys are those of the configuration. */
   readonly file?: string | undefined;
+  /** What is to be served, as far as the settings do not say. */
+  readonly source?: Exclude<SourceKind, 'upstream'>;
 }
 
 /** A setting as it was given, and the name that the person who gave it knows it by. */
@@ -30,7 +33,7 @@ interface Given {
 }
 
 /** Reads the configuration once: flags before environment before file. Throws a UsageError with every problem. */
-export function readServeConfig({ flags, environment, file }: ConfigSources): ServeConfig {
+export function readServeConfig({ flags, environment, file, source = 'module' }: ConfigSources): ServeConfig {
   const problems: string[] = unknownVariables(environment);
   const given = new Map<ServeConfigKey, Given>();
   for (const [key, value] of Object.entries(file === undefined ? {} : readFile(file))) {
@@ -59,8 +62,12 @@ export function readServeConfig({ flags, environment, file }: ConfigSources): Se
       problems.push(`${given.get(path.split('.')[0] as ServeConfigKey)?.name ?? path} ${message}`);
     }
   }
-  const wrong = new Set(parsed.error?.issues.map(({ path }) => path[0]));
-  problems.push(...ignored(given, parsed.data?.transport), ...unavailable(given, wrong));
+  const kind = source === 'module' && given.has('upstream') ? 'upstream' : source;
+  const transport = parsed.data?.transport ?? (given.get('transport')?.value as TransportName);
+  problems.push(
+    ...ignored(given, ignoredBy[transport] ?? [], `with --transport ${transport}`),
+    ...ignored(given, ignoredBySource[kind], `when berth serves ${KINDS[kind]}`),
+  );
   if (parsed.success && parsed.data.port !== 0 && parsed.data.port === parsed.data.adminPort) {
     problems.push(`--port and --admin-port are both ${parsed.data.port}. They must differ.`);
   }
@@ -100,20 +107,16 @@ function unknownVariables(environment: Readonly<Record<string, string | undefine
     .map(([name]) => `${name} is not known.${didYouMean(name, known)}`);
 }
 
-/** A setting that does nothing with the chosen transport misleads; variables may come with the image and are left. */
-function ignored(given: ReadonlyMap<ServeConfigKey, Given>, transport: TransportName | undefined): string[] {
-  const chosen = transport ?? (given.get('transport')?.value as TransportName);
-  return (ignoredBy[chosen] ?? []).flatMap((key) => {
-    const setting = given.get(key);
-    return setting === undefined || setting.from === 'environment'
-      ? []
-      : [`${setting.name} has no effect with --transport ${chosen}.`];
-  });
-}
+const KINDS: Readonly<Record<SourceKind, string>> = {
+  module: 'a module',
+  command: 'a command',
+  upstream: 'an upstream',
+};
 
-function unavailable(given: ReadonlyMap<ServeConfigKey, Given>, wrong: ReadonlySet<unknown>): string[] {
-  return [...given].flatMap(([key, { value, name }]) => {
-    if (wrong.has(key) || !(key in notAvailableYet) || value === notAvailableYet[key]) return [];
-    return [`${name} ${typeof value === 'object' ? JSON.stringify(value) : value} is not available yet.`];
+/** A setting that does nothing misleads; variables may come with the image and are left. */
+function ignored(given: ReadonlyMap<ServeConfigKey, Given>, keys: readonly ServeConfigKey[], where: string): string[] {
+  return keys.flatMap((key) => {
+    const setting = given.get(key);
+    return setting === undefined || setting.from === 'environment' ? [] : [`${setting.name} has no effect ${where}.`];
   });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isPeer, isSessionStore } from './addresses.ts';
+import { isHttpUrl, isPeer, isSessionStore } from './addresses.ts';
 import { duration, port, size } from './units.ts';
 
 export const TRANSPORTS = ['stdio', 'sse', 'streamable-http', 'http-compat'] as const;
@@ -60,6 +60,40 @@ export const serveConfigSchema = z.strictObject({
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
   logFormat: z.enum(['json', 'text']).default('json').describe('json for machines, text for a terminal'),
   stateless: z.boolean().default(false).describe('legacy requests are served without sessions'),
+  upstream: z
+    .string()
+    .refine(isHttpUrl, 'must be the http:// or https:// address of an MCP endpoint, such as http://127.0.0.1:9000/mcp')
+    .optional()
+    .describe('address of a server that listens elsewhere, to serve in place of a module'),
+  sessions: z
+    .enum(['resident', 'parkable'])
+    .default('resident')
+    .describe('parkable: a command or upstream keeps nothing of a session, so it may be started again for one'),
+  share: z.boolean().default(false).describe('one process of the command serves all clients, who may see each other'),
+  warmChildren: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(1)
+    .describe('processes of the command started ahead of their sessions'),
+  startTimeout: duration('1s', '30m').prefault('30s').describe('time for a command to answer its first request'),
+  silenceTimeout: duration('1s', '24h')
+    .prefault('5m')
+    .describe('a command that owes an answer and says nothing for so long, not even to a ping, is killed'),
+  maxMessage: size('64KiB', '1GiB').prefault('16MiB').describe('bytes of one message of a command or upstream'),
+  childMemory: size('16MiB', '1TiB')
+    .optional()
+    .describe('memory that each process of a command may use; no limit if not set'),
+  childProcesses: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .optional()
+    .describe('processes that one child may consist of; no limit if not set'),
+  passEnvironment: z
+    .array(z.string().regex(/^(\*|[A-Za-z_][A-Za-z0-9_]*\*?)$/, 'must be the name of a variable, or a prefix and *'))
+    .default([])
+    .describe('environment variables that a command gets beside PATH, HOME and the like; NAME* for all that begin so'),
 });
 
 /** The validated configuration of one worker: durations in milliseconds, sizes in bytes. */
@@ -67,12 +101,6 @@ export type ServeConfig = Readonly<z.output<typeof serveConfigSchema>>;
 export type ServeConfigKey = keyof ServeConfig;
 
 export const serveConfigKeys = Object.keys(serveConfigSchema.shape) as readonly ServeConfigKey[];
-
-/** What a later version brings, and the value that may be given until then. */
-export const notAvailableYet: Readonly<Partial<Record<ServeConfigKey, unknown>>> = {
-  transport: 'streamable-http',
-  stateless: false,
-};
 
 const HTTP_ONLY: readonly ServeConfigKey[] = [
   'host',
@@ -107,6 +135,26 @@ export const ignoredBy: Readonly<Record<TransportName, readonly ServeConfigKey[]
   sse: ['sessionIdleTimeout', 'parkAfter', 'maxParked', 'maxEventLog', 'evictAfter', 'stateless'],
   'streamable-http': [],
   'http-compat': [],
+};
+
+/** The source of the MCP server: a module (or the bundled example), a command, or an upstream. */
+export type SourceKind = 'module' | 'command' | 'upstream';
+
+const COMMAND_ONLY: readonly ServeConfigKey[] = [
+  'share',
+  'warmChildren',
+  'startTimeout',
+  'silenceTimeout',
+  'childMemory',
+  'childProcesses',
+  'passEnvironment',
+];
+
+/** The settings that a source has no use for. */
+export const ignoredBySource: Readonly<Record<SourceKind, readonly ServeConfigKey[]>> = {
+  module: [...COMMAND_ONLY, 'sessions', 'maxMessage', 'upstream'],
+  command: ['upstream'],
+  upstream: COMMAND_ONLY,
 };
 
 /** Records of parked sessions for each connection that a worker may hold, unless `maxParked` says otherwise. */

@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { ErrorCode, type RequestId } from './json-rpc.ts';
+import { ErrorCode, type RequestId } from '../protocol/json-rpc.ts';
 
 /** A reader that takes nothing for so long is gone, whatever its socket says. */
 export const STALL_MS = 30_000;

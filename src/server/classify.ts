@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { classifyInboundRequest } from '@modelcontextprotocol/server';
-import { ErrorCode, idOf, isMessage, isRequest, type JsonRpcMessage, type RequestId } from './json-rpc.ts';
+import { ErrorCode, idOf, isMessage, isRequest, type JsonRpcMessage, type RequestId } from '../protocol/json-rpc.ts';
 
 /** The body of a POST: which era it belongs to, and for the legacy era its messages. */
 export type Classified =

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ErrorCode } from '../protocol/json-rpc.ts';
 import { answerError } from './answers.ts';
-import { ErrorCode } from './json-rpc.ts';
 
 export interface HostCheckOptions {
   readonly allowedHosts: readonly string[];

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ErrorCode } from '../protocol/json-rpc.ts';
 import type { Admission } from './admission.ts';
 import { answerEmpty, answerError, answerSessionNotFound } from './answers.ts';
 import { type Body, BodyReader } from './body.ts';
 import { classify, headersAreModern } from './classify.ts';
 import type { Elsewhere, Work } from './elsewhere.ts';
-import { ErrorCode } from './json-rpc.ts';
 import { type LegacyEndpoint, MAX_INITIALIZE } from './legacy/legacy-endpoint.ts';
 import type { Session } from './legacy/session.ts';
 import type { Log } from './log.ts';

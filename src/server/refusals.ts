@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import { ErrorCode, type RequestId } from '../protocol/json-rpc.ts';
 import { answerError } from './answers.ts';
-import { ErrorCode, type RequestId } from './json-rpc.ts';
 import type { Log } from './log.ts';
 import type { RefusalReason } from './metrics.ts';
 

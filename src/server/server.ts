@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import berth from '../../package.json' with { type: 'json' };
 import { parkedLimit, type ServeConfig } from '../config/serve-config.ts';
 import { ownerTag } from '../fleet/session-id.ts';
+import type { ServerDefinition } from '../sources/define-server.ts';
 import type { Source } from '../sources/source.ts';
 import { listenForAdmin, type Reports } from './admin.ts';
 import { Admission } from './admission.ts';
@@ -138,7 +139,18 @@ export async function startServer(
   const { createModernHandler: createHandler } = source;
   const modern =
     createHandler &&
-    new ModernEndpoint({ ...config, definition, createHandler, admission, metrics, streams, log, clock, fleetKey });
+    new ModernEndpoint({
+      ...config,
+      // Raw servers are made for legacy sessions only.
+      definition: definition as ServerDefinition,
+      createHandler,
+      admission,
+      metrics,
+      streams,
+      log,
+      clock,
+      fleetKey,
+    });
   const queue = new WorkQueue();
   const createEndpoint = (elsewhere: Elsewhere, refuse: Refuse) => {
     const legacy = new LegacyEndpoint({ ...config, sessions, admission, elsewhere, refuse, fence });
@@ -185,6 +197,7 @@ export async function startServer(
   } catch (error) {
     lifecycle.end();
     await admin?.close();
+    await source.close?.();
     throw error;
   }
   const settling = setInterval(() => sessions.settle(), SETTLE_MS).unref();
@@ -223,6 +236,7 @@ export async function startServer(
       await closeGently(listener, hurry);
       await fleet?.leave();
       await store?.close();
+      await source.close?.();
       lifecycle.end();
       if (admin !== undefined) await closeGently(admin, hurry);
       log[level](report, 'Finished drain');

@@ -1,5 +1,5 @@
+import type { RequestId } from '../protocol/json-rpc.ts';
 import type { AnyMcpServer } from '../sources/define-server.ts';
-import type { RequestId } from './json-rpc.ts';
 
 /** Told when a handler is looked for, when that of a request starts, and when it has settled, whichever way. */
 export interface HandlerObserver {

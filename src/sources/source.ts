@@ -1,14 +1,40 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { createMcpHandler } from '@modelcontextprotocol/server';
-import type { ServerDefinition } from './define-server.ts';
+import type { AnyMcpServer, ServerDefinition, ServerSession } from './define-server.ts';
+import type { RawServer } from './raw-server.ts';
+
+/** What a session or a modern request is served by. */
+export type ServerProduct = AnyMcpServer | RawServer;
+
+/** A server definition whose servers may also be raw: those of legacy sessions, never of modern requests. */
+export interface SourceDefinition extends Omit<ServerDefinition, 'create'> {
+  create(session: ServerSession): ServerProduct | Promise<ServerProduct>;
+}
 
 /** Where server objects come from, and what they can serve. */
 export interface Source {
-  readonly definition: ServerDefinition;
-  /** The version of the MCP SDK that the server objects are of. */
+  readonly definition: SourceDefinition;
+  /** The version of the MCP SDK that the server objects are of, or of our own for those of other processes. */
   readonly libraryVersion: string;
   /**
    * Serves the modern era with these server objects; `undefined` when they are of the legacy SDK. It comes from the
    * same copy of the package as they do, since it tells them by `instanceof`.
    */
   readonly createModernHandler: typeof createMcpHandler | undefined;
+  /** Passes modern requests on as they are, while what is behind it speaks that era itself. */
+  readonly modernProxy?: ModernProxy;
+  /** Answers `/.well-known/…`, such as the OAuth metadata of a server elsewhere. */
+  readonly wellKnown?: (req: IncomingMessage, res: ServerResponse) => void;
+  /** Whether the server behind it can be reached; always so where there is none. */
+  readonly reachable?: boolean;
+  /** Lets go of what it holds, once all sessions have ended. */
+  close?(): Promise<void>;
+}
+
+/** A server elsewhere that speaks the modern era. */
+export interface ModernProxy {
+  /** Whether it does, as far as is known. */
+  readonly available: boolean;
+  /** Sends a request there and its answer back, as they are; resolves when the answer is over or `gone`. */
+  pass(req: IncomingMessage, body: string, res: ServerResponse, gone: AbortSignal): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { environmentName, ignoredBy, notAvailableYet } from '../config/serve-config.ts';
+import { environmentName, ignoredBy } from '../config/serve-config.ts';
 import { type Check, when } from './check.ts';
 import { effectiveSettings, notInPods, serveDefaults, settings } from './server-values.ts';
 
@@ -51,14 +51,9 @@ export const serverChecks: readonly Check[] = [
     reads: ['server.transport'],
     find: ({ server }) =>
       when(
-        server.transport !== undefined &&
-          server.transport !== notAvailableYet.transport &&
-          'transport' in notAvailableYet,
+        server.transport === 'stdio',
         'server.transport',
-        () =>
-          server.transport === 'stdio'
-            ? 'is stdio, which nobody outside the pod could reach.'
-            : `is ${server.transport}, which is not available yet.`,
+        () => 'is stdio, which nobody outside the pod could reach.',
       ),
   },
   {

@@ -1,11 +1,5 @@
 import { z } from 'zod';
-import {
-  notAvailableYet,
-  type ServeConfig,
-  type ServeConfigKey,
-  serveConfigKeys,
-  serveConfigSchema,
-} from '../config/serve-config.ts';
+import { type ServeConfig, type ServeConfigKey, serveConfigKeys, serveConfigSchema } from '../config/serve-config.ts';
 import { environmentVariables, objectName, rawList, reachablePort, secretKey } from './fragments.ts';
 
 /** What `berth serve` does when it is told nothing. */
@@ -23,9 +17,7 @@ export const notInPods: Readonly<Partial<Record<ServeConfigKey, string>>> = {
 export type Setting = Exclude<ServeConfigKey, 'host' | 'workers' | 'peers' | 'peerPort'>;
 
 /** The settings that a values file may hold in this version. */
-export const settings: readonly Setting[] = serveConfigKeys.filter(
-  (key): key is Setting => !(key in notInPods) && (key === 'transport' || !(key in notAvailableYet)),
-);
+export const settings: readonly Setting[] = serveConfigKeys.filter((key): key is Setting => !(key in notInPods));
 
 /** The charts know most names already, so that this list only adds to them. */
 const ALLOWED_HOSTS = 'Host names to accept beside those of the Service, the ingress and the route; * allows any';

@@ -26,6 +26,8 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'image.repository': { to: 'other' },
   'server.transport': { to: 'streamable-http' },
   'server.maxConnections': { to: 5 },
+  'server.upstream': { to: 'http://127.0.0.1:9000/mcp' },
+  'server.childMemory': { to: '512MiB' },
   'autoscaling.enabled': { to: true },
   'autoscaling.source': { to: 'keda', within: { ...scaled, namespace: 'mcp', ...scraped } },
   'autoscaling.metric': { to: 'object', within: scaled },

@@ -131,7 +131,12 @@ describe('bad values name what was given, what was found and what is allowed', (
     [{ flags: { port: '9464' } }, '--port and --admin-port are both 9464. They must differ.'],
     [{ flags: { transport: 'stdio', port: '1' } }, '--port has no effect with --transport stdio.'],
     [{ flags: { transport: 'sse', maxEventLog: '1KiB' } }, '--max-event-log has no effect with --transport sse.'],
-    [{ flags: { stateless: true } }, '--stateless true is not available yet.'],
+    [{ flags: { stateless: true, transport: 'stdio' } }, '--stateless has no effect with --transport stdio.'],
+    [{ flags: { share: true } }, '--share has no effect when berth serves a module.'],
+    [
+      { flags: { upstream: 'http://127.0.0.1:9000/mcp', startTimeout: '5s' } },
+      '--start-timeout has no effect when berth serves an upstream.',
+    ],
     [
       { environment: { BERTH_MAX_CONECTIONS: '3' } },
       'BERTH_MAX_CONECTIONS is not known. Did you mean BERTH_MAX_CONNECTIONS?',

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { JsonRpcMessage, JsonRpcRequest } from '../../src/server/json-rpc.ts';
+import type { JsonRpcMessage, JsonRpcRequest } from '../../src/protocol/json-rpc.ts';
 import type { ServerDefinition } from '../../src/sources/define-server.ts';
 import { MemoryFleet, type MemoryPod, type UnderWay } from './memory-fleet.ts';
 import { initialize } from './wire.ts';

@@ -9,13 +9,13 @@ import { type Peer, PeerFailure, type PeerRequest } from '../../src/fleet/peer.t
 import type { Peers } from '../../src/fleet/peers.ts';
 import { SeenTags } from '../../src/fleet/seen-tags.ts';
 import { ownerTag } from '../../src/fleet/session-id.ts';
+import type { JsonRpcMessage } from '../../src/protocol/json-rpc.ts';
 import { Admission } from '../../src/server/admission.ts';
 import { drain } from '../../src/server/drain.ts';
 import type { Elsewhere } from '../../src/server/elsewhere.ts';
 import { createFleet, type Fleet } from '../../src/server/fleet/fleet.ts';
 import { refusePeer } from '../../src/server/fleet/peer-answer.ts';
 import { Gate, type Release } from '../../src/server/gate.ts';
-import type { JsonRpcMessage } from '../../src/server/json-rpc.ts';
 import { LegacyEndpoint } from '../../src/server/legacy/legacy-endpoint.ts';
 import { Sessions } from '../../src/server/legacy/sessions.ts';
 import { Lifecycle } from '../../src/server/lifecycle.ts';

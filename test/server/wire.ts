@@ -1,4 +1,4 @@
-import type { JsonRpcMessage } from '../../src/server/json-rpc.ts';
+import type { JsonRpcMessage } from '../../src/protocol/json-rpc.ts';
 
 export const JSON_AND_EVENTS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 export const VERSION = '2025-11-25';

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/config/problems.ts';
-import { notAvailableYet } from '../../src/config/serve-config.ts';
 import { validateValues } from '../../src/values/validate.ts';
 import { minimal } from './minimal.ts';
 
@@ -117,11 +116,7 @@ describe('one wrong key is one sentence that names it, what was found and what i
 });
 
 test('what a later version brings is not called unknown', () => {
-  const later = Object.keys(notAvailableYet).filter((key) => key !== 'transport');
-  for (const key of later)
-    expect(problems({ server: { [key]: '1s' } })).toEqual([`server.${key} is not available yet.`]);
   expect(problems({ metrics: { dashboard: true } })).toEqual(['metrics is not available yet.']);
-  expect(problems({ server: { transport: 'sse' } })).toEqual(['server.transport is sse, which is not available yet.']);
 });
 
 test('a setting that makes no sense in a pod says why', () => {
@@ -383,7 +378,6 @@ test('all problems come at once, and none that another one only caused', () => {
   ).toEqual([
     'server.maxConnections must be at least 1. Got 0.',
     'server.drainDelay must be a duration such as 500ms, 30s or 1h30m. Got "soon".',
-    'server.stateless is not available yet.',
     'service.port must be at most 65535. Got 70000.',
     'replica is not known. Did you mean replicas?',
     'workers is 3 and replicas is 4, but they are two names of one number. Give one of them.',

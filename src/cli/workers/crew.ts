@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServeConfig } from '../../config/serve-config.ts';
 import type { DrainReport } from '../../server/drain.ts';
 import type { Log } from '../../server/log.ts';
+import type { SourceSpec } from '../../sources/source-spec.ts';
 import type { Listening } from './messages.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 export interface CrewOptions {
   readonly config: ServeConfig;
-  readonly source: string | undefined;
+  readonly source: SourceSpec;
   readonly log: Log;
   /** Told of each worker that ended without having been stopped. */
   onLost(worker: WorkerProcess): void;

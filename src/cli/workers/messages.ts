@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import type { ServeConfig } from '../../config/serve-config.ts';
 import type { DrainReport } from '../../server/drain.ts';
 import type { Connections } from '../../server/metrics.ts';
+import type { SourceSpec } from '../../sources/source-spec.ts';
 
 /** The samples of one process, as prom-client hands them over to be added up. */
 export type Samples = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -15,8 +16,7 @@ export interface Answers {
 /** All that a worker has to know to serve. */
 export interface Assignment {
   readonly config: ServeConfig;
-  /** The path of a module; the bundled example if there is none. */
-  readonly source: string | undefined;
+  readonly source: SourceSpec;
   /** 32 random bytes, the same for all workers. */
   readonly key: Uint8Array;
   /** `host:port` of the other workers' peer listeners. */

@@ -12,14 +12,14 @@ export async function runWorker(): Promise<0 | 1 | 2> {
   // A terminal sends Ctrl-C to all processes of its group, but the supervisor is who says when to stop.
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => {});
   const link = new SupervisorLink();
-  const { config, source: path, key } = await link.assigned;
+  const { config, source: spec, key } = await link.assigned;
   const log = createLog(config).child({ worker: process.pid });
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'Module left a rejected promise'));
 
   let name: string;
   let server: RunningServer;
   try {
-    const source = await loadSource(path);
+    const source = await loadSource(spec);
     name = source.definition.name;
     server = await startServer(config, source, log, { seat: link.seat(key) });
   } catch (error) {

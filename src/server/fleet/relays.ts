@@ -1,9 +1,9 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
+import type { RequestId } from '../../protocol/json-rpc.ts';
 import { STALL_MS } from '../answers.ts';
 import { awayFor } from '../away.ts';
 import { retryFrame } from '../event-stream.ts';
-import type { RequestId } from '../json-rpc.ts';
 
 /** What concerns one connection only (RFC 9110 §7.6.1), and what pods say among each other. */
 const NOT_PASSED = /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|x-berth-.*)$/;

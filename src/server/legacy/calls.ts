@@ -1,4 +1,4 @@
-import type { JsonRpcRequest, RequestId } from '../json-rpc.ts';
+import type { JsonRpcRequest, RequestId } from '../../protocol/json-rpc.ts';
 import type { HandlerObserver } from '../watch-handlers.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -31,6 +31,10 @@ export class Calls implements HandlerObserver {
 
   get(id: RequestId): Call | undefined {
     return this.#calls.get(id);
+  }
+
+  [Symbol.iterator](): Iterator<Call> {
+    return [...this.#calls.values()][Symbol.iterator]();
   }
 
   add(request: JsonRpcRequest, exchange: Exchange, startedAt: number): void {

@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
-import type { JsonRpcRequest } from '../json-rpc.ts';
+import type { JsonRpcRequest } from '../../protocol/json-rpc.ts';
 
 const MAX_SUBSCRIPTIONS = 1_000;
 const MAX_URI_LENGTH = 2_048;

@@ -1,7 +1,8 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { ErrorCode, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from '../../protocol/json-rpc.ts';
+import type { HttpAnswer } from '../../sources/raw-server.ts';
 import { answerEmpty, answerError, answerText } from '../answers.ts';
 import type { EventStream } from '../event-stream.ts';
-import { ErrorCode, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from '../json-rpc.ts';
 import type { EventLog, Position } from './event-log.ts';
 import { RESUME_AFTER_MS, replay } from './replay.ts';
 
@@ -69,6 +70,20 @@ export class Exchange {
     if (this.#number === undefined) this.#answers.push(data);
     const written = this.#number === undefined ? undefined : this.#emit(this.#number, data);
     return this.#pending.size === 0 ? (this.#finish() ?? written) : written;
+  }
+
+  /** Answers one request in the words of HTTP; with a JSON-RPC error where there is no saying it so any more. */
+  answer(id: RequestId, answer: HttpAnswer): void {
+    if (this.#res === undefined || this.#batch) {
+      const error = { code: ErrorCode.server, message: `The server answered with HTTP status ${answer.status}.` };
+      return void this.respond(id, { jsonrpc: '2.0', id, error });
+    }
+    if (!this.#pending.delete(id)) return;
+    if (!this.#res.headersSent) {
+      this.#res.writeHead(answer.status, answer.headers);
+      this.#res.end(answer.body);
+    }
+    this.#finish();
   }
 
   /** Sends what belongs to one of its requests: progress, a log message, a request to the client. */

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
+import { ErrorCode, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import type { Admission, Admitted } from '../admission.ts';
 import { answerEmpty, answerError, answerJson } from '../answers.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
-import { ErrorCode, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../json-rpc.ts';
 import type { Refuse } from '../refusals.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';

@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
-import { isResponse, type JsonRpcMessage, type JsonRpcResponse } from '../json-rpc.ts';
+import { isResponse, type JsonRpcMessage, type JsonRpcResponse } from '../../protocol/json-rpc.ts';
 import type { MessageContext } from './session-transport.ts';
 
 /** No client's request ids begin like this, so that answers to ours can be told from answers to theirs. */
@@ -9,10 +9,13 @@ const ID_PREFIX = 'berth-replay:';
 export class Replay {
   readonly #deliver: (message: JsonRpcMessage, context: MessageContext) => boolean;
   readonly #waiting = new Map<string, (response: JsonRpcResponse) => void>();
+  readonly #aborted = Promise.withResolvers<never>();
   #last = 0;
 
   constructor(deliver: (message: JsonRpcMessage, context: MessageContext) => boolean) {
     this.#deliver = deliver;
+    // Whoever waits is told; nobody may be waiting.
+    this.#aborted.promise.catch(() => {});
   }
 
   /** Says `initialize` and `initialized`, then sets the log level and subscriptions that the client had asked for. */
@@ -23,6 +26,11 @@ export class Replay {
     // A module that has no use for these any more answers with an error, which changes nothing for the client.
     if (logLevel !== undefined) await this.#ask('logging/setLevel', { level: logLevel });
     for (const uri of subscriptions) await this.#ask('resources/subscribe', { uri });
+  }
+
+  /** Ends it: the server object has lost its server. */
+  abort(error: Error): void {
+    this.#aborted.reject(error);
   }
 
   /** Whether a message of the server object is an answer to this client, and so not for the session's. */
@@ -37,13 +45,14 @@ export class Replay {
 
   #ask(method: string, params: Readonly<Record<string, unknown>>): Promise<JsonRpcResponse> {
     const id = `${ID_PREFIX}${++this.#last}`;
-    return new Promise((resolve) => {
+    const answered = new Promise<JsonRpcResponse>((resolve) => {
       this.#waiting.set(id, resolve);
       const known = this.#deliver({ jsonrpc: '2.0', id, method, params }, CONTEXT);
       if (known) return;
       this.#waiting.delete(id);
       resolve({ jsonrpc: '2.0', id, error: { code: -32601, message: `${method} is not understood.` } });
     });
+    return Promise.race([answered, this.#aborted.promise]);
   }
 }
 

@@ -1,31 +1,34 @@
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
-import type { AnyMcpServer, EndReason, ServerSession } from '../../sources/define-server.ts';
-import type { JsonRpcMessage, RequestId } from '../json-rpc.ts';
+import { ErrorCode, type JsonRpcMessage, type RequestId } from '../../protocol/json-rpc.ts';
+import type { EndReason, ServerSession } from '../../sources/define-server.ts';
+import type { HttpAnswer } from '../../sources/raw-server.ts';
+import type { ServerProduct } from '../../sources/source.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
+import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
 import { Replay } from './replay-client.ts';
 import { type MessageContext, type Outbound, SessionTransport } from './session-transport.ts';
 
-/** Clients wait for 60 s; a slot must not be lost to a module that never comes back. */
+/** Clients wait for 60 s; a slot must not be lost to a source that never comes back. */
 const CREATE_LIMIT_MS = 30_000;
 
 export type OnEnd = (reason: EndReason) => void;
 
 export interface ServerObjectOptions {
   readonly record: SessionRecord;
-  readonly outbound: Outbound;
+  readonly outbound: Outbound & RawOutbound;
   readonly handlers: HandlerObserver;
   /** The fleet's secret, as it is now. */
   fleetKey(): string;
-  create(session: ServerSession): AnyMcpServer | Promise<AnyMcpServer>;
+  create(session: ServerSession): ServerProduct | Promise<ServerProduct>;
   failed(error: unknown): void;
 }
 
-/** The module's server object of one session: made, spoken to, and closed; whatever the module does about it. */
+/** The server object of one session: made, spoken to, and closed; whatever the source does about it. */
 export class ServerObject {
   readonly #options: ServerObjectOptions;
   readonly #transport: SessionTransport;
   readonly #onEnd: OnEnd[] = [];
-  #server: AnyMcpServer | undefined;
+  #server: ServerProduct | undefined;
   #replay: Replay | undefined;
   #over = false;
   #ended: EndReason | undefined;
@@ -88,18 +91,30 @@ export class ServerObject {
         else this.#attempt(() => callback(this.#ended as EndReason));
       },
     });
+    // A raw one holds something from the start.
+    if (this.#over && 'receive' in server) await server.close();
     if (this.#over) return;
-    // Both SDKs' `connect` take this transport; their types differ in parts that it does not have. One that serves
-    // another session refuses, and is not ours to close.
-    await server.connect(this.#transport as never);
-    this.#server = server;
-    watchHandlers(server, {
+    const observer: HandlerObserver = {
       lookedUp: () => {
         this.#lookedUp = true;
       },
       started: (id) => handlers.started(id),
       settled: (id) => handlers.settled(id),
-    });
+    };
+    // Both SDKs' `connect` take this transport; their types differ in parts that it does not have. One that serves
+    // another session refuses, and is not ours to close.
+    if ('receive' in server) {
+      this.#server = server;
+      await connectRaw(server, this.#transport, observer, {
+        send: (message, relatedTo) => this.#send(message, relatedTo),
+        answer: (id, answer) => this.#answer(id, answer),
+        lost: (why, notBegun) => this.#lost(why, notBegun),
+      });
+    } else {
+      await server.connect(this.#transport as never);
+      this.#server = server;
+      watchHandlers(server, observer);
+    }
     if (this.#over) this.#attempt(() => server.close());
   }
 
@@ -107,6 +122,18 @@ export class ServerObject {
     if (this.#replay?.takes(message) === true) return undefined;
     // What a closed object still says belongs to nobody.
     return this.#over ? undefined : this.#options.outbound.send(message, relatedTo);
+  }
+
+  #answer(id: RequestId, answer: HttpAnswer): void {
+    const error = { code: ErrorCode.server, message: `The server answered with HTTP status ${answer.status}.` };
+    if (this.#replay?.takes({ jsonrpc: '2.0', id, error }) === true || this.#over) return;
+    this.#options.outbound.answer(id, answer);
+  }
+
+  #lost(why: string, notBegun: readonly Received[]): void {
+    if (this.#over) return;
+    if (this.#replay !== undefined) this.#replay.abort(new Error(why));
+    else this.#options.outbound.lost(why, notBegun);
   }
 
   #close(): void {
@@ -125,7 +152,7 @@ export class ServerObject {
 /** Rejects when a promise is not settled in time; what becomes of it then is its own affair. */
 function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`The module took longer than ${milliseconds} ms to create its server.`));
+    const late = () => reject(new Error(`The server took longer than ${milliseconds} ms to start.`));
     const timer = setTimeout(late, milliseconds);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { JsonRpcMessage, RequestId } from '../json-rpc.ts';
+import type { JsonRpcMessage, RequestId } from '../../protocol/json-rpc.ts';
 import { lazyRequest } from './lazy-request.ts';
 
 /** What an incoming message brings along besides itself; v1 reads `requestInfo`, v2 reads `request`. */

@@ -1,4 +1,4 @@
-import type { JsonRpcMessage } from '../json-rpc.ts';
+import type { JsonRpcMessage } from '../../protocol/json-rpc.ts';
 
 /** Whether a message uses its session; a ping says that the client lives, not that it uses it. */
 export function isUse(message: JsonRpcMessage): boolean {

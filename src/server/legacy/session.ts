@@ -1,9 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { LogSnapshot, SessionRecord, SessionSnapshot } from '../../fleet/session-snapshot.ts';
-import type { AnyMcpServer, EndReason, ServerSession } from '../../sources/define-server.ts';
-import { answerError } from '../answers.ts';
-import { awayFor } from '../away.ts';
-import { EventStream, type StreamRegistry } from '../event-stream.ts';
 import {
   ErrorCode,
   isNotification,
@@ -13,10 +9,17 @@ import {
   type JsonRpcRequest,
   type JsonRpcResponse,
   type RequestId,
-} from '../json-rpc.ts';
+} from '../../protocol/json-rpc.ts';
+import type { EndReason, ServerSession } from '../../sources/define-server.ts';
+import type { HttpAnswer } from '../../sources/raw-server.ts';
+import type { ServerProduct } from '../../sources/source.ts';
+import { answerError } from '../answers.ts';
+import { awayFor } from '../away.ts';
+import { EventStream, type StreamRegistry } from '../event-stream.ts';
 import type { Change } from '../notifier.ts';
 import { type Call, Calls } from './calls.ts';
 import { ClientSetup, wants } from './client-setup.ts';
+import type { RawOutbound, Received } from './connect-raw.ts';
 import { EventLog } from './event-log.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
 import { type OnEnd, ServerObject } from './server-object.ts';
@@ -47,11 +50,13 @@ export interface SessionOptions {
   readonly clock: () => number;
   /** The fleet's secret, as it is now. */
   readonly fleetKey: () => string;
-  create(session: ServerSession): AnyMcpServer | Promise<AnyMcpServer>;
+  /** Whether a server object may be made again for it. */
+  readonly parkable: boolean;
+  create(session: ServerSession): ServerProduct | Promise<ServerProduct>;
 }
 
 /** One legacy-era session that holds a slot: its record, its event log, and unless it dozes its server object. */
-export class Session implements ExchangeHost, Outbound {
+export class Session implements ExchangeHost, Outbound, RawOutbound {
   readonly record: SessionRecord;
   readonly log: EventLog;
   readonly use: SessionUse;
@@ -62,6 +67,8 @@ export class Session implements ExchangeHost, Outbound {
   readonly #exchanges = new Set<Exchange>();
   /** Requests to the client that belong to no call of its own. */
   readonly #asked = new Set<RequestId>();
+  /** What a server object that was lost had not begun. */
+  readonly #sentAgain = new WeakSet<JsonRpcMessage>();
   readonly #object: SessionObject;
   #ended: EndReason | undefined;
 
@@ -201,6 +208,35 @@ export class Session implements ExchangeHost, Outbound {
 
   closedByServer(): void {
     this.end('closed');
+  }
+
+  answer(id: RequestId, answer: HttpAnswer): void {
+    const call = this.#calls.get(id);
+    if (call === undefined || call.answered) return;
+    const opening = call.request.method === 'initialize';
+    if (opening) call.exchange.headers = {};
+    call.exchange.answer(id, answer);
+    this.#calls.answered(id);
+    if (opening) this.end('failed');
+  }
+
+  lost(why: string, notBegun: readonly Received[]): void {
+    if (this.ended) return;
+    // What was sent on once and not begun again would be sent on for ever.
+    const again = notBegun.filter(({ message }) => !this.#sentAgain.has(message));
+    const kept = new Set(again.map(({ message }) => ('id' in message ? message.id : undefined)));
+    const goesOn = this.#options.parkable && this.record.protocolVersion !== '';
+    for (const { request, answered } of this.#calls) {
+      if (!answered && !kept.has(request.id)) this.#fail(request, ErrorCode.server, why);
+    }
+    if (!goesOn) return this.end('failed');
+    this.giveUpAsking();
+    this.rest();
+    for (const { message, context } of again) {
+      this.#sentAgain.add(message);
+      if (isRequest(message)) void this.#object.wake().then((woken) => this.#deliver(message, woken, context));
+      else this.#take(message, context);
+    }
   }
 
   /** Lets go of the server object; a request makes another one. Only while `restable`. */

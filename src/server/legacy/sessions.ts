@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newSessionId } from '../../fleet/session-id.ts';
 import type { SessionRecord, SessionSnapshot } from '../../fleet/session-snapshot.ts';
-import type { EndReason, ServerDefinition } from '../../sources/define-server.ts';
+import type { JsonRpcRequest } from '../../protocol/json-rpc.ts';
+import type { EndReason } from '../../sources/define-server.ts';
+import type { SourceDefinition } from '../../sources/source.ts';
 import type { StreamRegistry } from '../event-stream.ts';
 import type { Release } from '../gate.ts';
-import type { JsonRpcRequest } from '../json-rpc.ts';
 import type { Log } from '../log.ts';
 import type { Change } from '../notifier.ts';
 import { RecentChanges } from '../recent-changes.ts';
@@ -40,7 +41,7 @@ export interface SessionCopies {
 }
 
 export interface SessionsOptions {
-  readonly definition: ServerDefinition;
+  readonly definition: SourceDefinition;
   readonly ownerTag: string;
   /** Milliseconds. */
   readonly sessionIdleTimeout: number;
@@ -402,6 +403,7 @@ export class Sessions implements SessionObserver {
       observer: this,
       clock,
       fleetKey,
+      parkable: this.parkable,
       create: (context) => definition.create(context),
     });
     if (copies !== undefined) session.log.onAppend = () => this.noted(session);

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
+import { idOf } from '../../protocol/json-rpc.ts';
 import type { AnyMcpServer, Notifier, ServerDefinition, ServerSession } from '../../sources/define-server.ts';
 import type { Source } from '../../sources/source.ts';
 import type { Admission } from '../admission.ts';
@@ -7,7 +8,6 @@ import { answerEmpty, answerText } from '../answers.ts';
 import type { Classified } from '../classify.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
-import { idOf } from '../json-rpc.ts';
 import type { SessionMetrics } from '../legacy/sessions.ts';
 import type { Log } from '../log.ts';
 import type { Refuse } from '../refusals.ts';

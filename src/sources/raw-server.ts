@@ -1,0 +1,46 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { JsonRpcMessage, RequestId } from '../protocol/json-rpc.ts';
+
+/** What came with a client's message over HTTP; no headers for one that another transport brought. */
+export interface ClientContext {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** A client's message, and what came with it. */
+export interface ClientMessage {
+  readonly message: JsonRpcMessage;
+  readonly context: ClientContext;
+}
+
+/** What HTTP can say and JSON-RPC can not, such as 401 with `WWW-Authenticate`. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: string;
+}
+
+/** What a raw server can do to the session it serves. */
+export interface RawClient {
+  /**
+   * Sends a message to the client: an answer, or with `relatedTo` what belongs to that request of the client's. The
+   * promise, if there is one, ends when a slow reader has caught up: whoever reads on before it fills the memory.
+   */
+  send(message: JsonRpcMessage, relatedTo?: RequestId): Promise<void> | undefined;
+  /** Answers a request with this in place of a JSON-RPC message, unless its answer has begun. */
+  answer(id: RequestId, answer: HttpAnswer): void;
+  /**
+   * The server is gone, or does not know this session any more. Calls that it had begun fail with `why`; `notBegun` it
+   * has not begun: they may be sent to another. A parkable session goes on with a new server, any other one ends.
+   */
+  lost(why: string, notBegun?: readonly ClientMessage[]): void;
+}
+
+/** The server of one session, run by another process: it takes the client's messages as they are (legacy era). */
+export interface RawServer {
+  /** Rejects when the server can not be had, with what to tell people about it. */
+  connect(client: RawClient): Promise<void>;
+  /** Takes the client's next message; called only between `connect` and `close`. Never throws. */
+  receive(message: JsonRpcMessage, context: ClientContext): void;
+  /** Lets go of everything of this session; resolves when it is gone. */
+  close(): Promise<void>;
+}
