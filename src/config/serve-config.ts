@@ -81,7 +81,7 @@ export const serveConfigSchema = z.strictObject({
     .prefault('5m')
     .describe('a command that owes an answer and says nothing for so long, not even to a ping, is killed'),
   maxMessage: size('64KiB', '1GiB').prefault('16MiB').describe('bytes of one message of a command or upstream'),
-  childMemory: size('16MiB', '1TiB')
+  childMemory: size('16MiB', '1024GiB')
     .optional()
     .describe('memory that each process of a command may use; no limit if not set'),
   childProcesses: z
