@@ -9,7 +9,7 @@ export async function runServer({ config, log, source: spec, place, started, sto
   const signalled = firstSignal();
   // A promise that one session's handler forgot must not take down all the others.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'Module left a rejected promise'));
-  const starting = loadSource(spec).then(async (source) => ({
+  const starting = loadSource(spec, { config, log, environment: process.env }).then(async (source) => ({
     source,
     server: await startServer(config, source, log, place),
   }));

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { synthesize } from '../../charts/synthesize.ts';
+import { UsageError } from '../config/problems.ts';
 import { readServeConfig } from '../config/read-config.ts';
-import type { ServeConfig, ServeConfigKey } from '../config/serve-config.ts';
+import { ignoredBySource, type ServeConfig, type ServeConfigKey } from '../config/serve-config.ts';
 import { createLog } from '../server/log.ts';
+import type { SourceSpec } from '../sources/source-spec.ts';
 import { loadValues } from '../values/load.ts';
 import type { ValueSources } from '../values/overrides.ts';
-import { type KubernetesDocument, readDeployment } from './read-deployment.ts';
+import { type Described, type KubernetesDocument, readDeployment } from './read-deployment.ts';
 import { run } from './run.ts';
 import type { Serving } from './run-options.ts';
 
@@ -32,10 +34,15 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
   const { fileName, yaml } = synthesize(values);
   const objects = parseAllDocuments(yaml).map((document) => document.toJS() as KubernetesDocument);
   const described = readDeployment(objects, values.namespace ?? 'default');
+  const served = sourceHere(source, described);
   Object.assign(process.env, described.environment);
-  const flags = { ...described.flags, ...NO_DELAY, ...here };
+  const flags = { ...flagsFor(served, described), ...NO_DELAY, ...here };
   const workers = Math.min(Math.max(described.replicas, 1), MOST_WORKERS);
-  const asked = readServeConfig({ flags, environment: process.env });
+  const asked = readServeConfig({
+    flags,
+    environment: process.env,
+    source: served.kind === 'command' ? 'command' : 'module',
+  });
   // The screen shows what the log would say; only what goes wrong is added to it.
   const logLevel = asked.logLevel === 'info' ? 'warn' : asked.logLevel;
   const config: ServeConfig = { ...asked, workers, logLevel, logFormat: 'text' };
@@ -43,7 +50,7 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
   return await run({
     config,
     log: createLog(config),
-    source: source === undefined ? described.source : { kind: 'module', path: source },
+    source: served,
     started(serving) {
       mkdirSync(outputDir, { recursive: true });
       const file = join(outputDir, fileName);
@@ -57,6 +64,21 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
       process.stdout.write('Stopping. Calls in flight may finish; once more to end at once.\n');
     },
   });
+}
+
+function sourceHere(path: string | undefined, { source, sidecar }: Described): SourceSpec {
+  if (path !== undefined) return { kind: 'module', path };
+  if (sidecar === undefined || source.kind !== 'upstream') return source;
+  throw new UsageError([
+    `up runs what the values describe, but the server of sidecar.image ${sidecar} runs in a container only. Start it here yourself, then: berth serve --upstream ${source.url}`,
+  ]);
+}
+
+/** A module in place of something else has no use for what was said of that. */
+function flagsFor(served: SourceSpec, { source, flags }: Described): Described['flags'] {
+  if (served.kind === source.kind) return flags;
+  const ignored: readonly string[] = ignoredBySource[served.kind];
+  return Object.fromEntries(Object.entries(flags).filter(([key]) => !ignored.includes(key)));
 }
 
 function greeting({ host, workers, maxConnections }: ServeConfig, serving: Serving, replicas: number): string {

@@ -7,6 +7,7 @@ import {
   flagName,
   ignoredBy,
   ignoredBySource,
+  ignoredByStateless,
   type ServeConfig,
   type ServeConfigKey,
   type SourceKind,
@@ -66,7 +67,14 @@ export function readServeConfig({ flags, environment, file, source = 'module' }:
   const transport = parsed.data?.transport ?? (given.get('transport')?.value as TransportName);
   problems.push(
     ...ignored(given, ignoredBy[transport] ?? [], `with --transport ${transport}`),
-    ...ignored(given, ignoredBySource[kind], `when berth serves ${KINDS[kind]}`),
+    ...(parsed.data?.stateless === true && transport === 'streamable-http'
+      ? ignored(given, ignoredByStateless, 'with --stateless')
+      : []),
+    ...ignored(
+      given,
+      ignoredBySource[kind].filter((key) => key !== 'maxMessage' || transport !== 'stdio'),
+      `when berth serves ${KINDS[kind]}`,
+    ),
   );
   if (parsed.success && parsed.data.port !== 0 && parsed.data.port === parsed.data.adminPort) {
     problems.push(`--port and --admin-port are both ${parsed.data.port}. They must differ.`);

@@ -80,7 +80,9 @@ export const serveConfigSchema = z.strictObject({
   silenceTimeout: duration('1s', '24h')
     .prefault('5m')
     .describe('a command that owes an answer and says nothing for so long, not even to a ping, is killed'),
-  maxMessage: size('64KiB', '1GiB').prefault('16MiB').describe('bytes of one message of a command or upstream'),
+  maxMessage: size('64KiB', '1GiB')
+    .prefault('16MiB')
+    .describe('bytes of one message of a command or upstream, or over stdio'),
   childMemory: size('16MiB', '1024GiB')
     .optional()
     .describe('memory that each process of a command may use; no limit if not set'),
@@ -136,6 +138,18 @@ export const ignoredBy: Readonly<Record<TransportName, readonly ServeConfigKey[]
   'streamable-http': [],
   'http-compat': [],
 };
+
+/** The settings that have no use where legacy requests have no sessions. */
+export const ignoredByStateless: readonly ServeConfigKey[] = [
+  'sessionIdleTimeout',
+  'parkAfter',
+  'maxParked',
+  'maxEventLog',
+  'evictAfter',
+  'maxRequestsPerSession',
+  'sessionStore',
+  'sessions',
+];
 
 /** The source of the MCP server: a module (or the bundled example), a command, or an upstream. */
 export type SourceKind = 'module' | 'command' | 'upstream';

@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { ErrorCode, type RequestId } from '../protocol/json-rpc.ts';
 
 /** A reader that takes nothing for so long is gone, whatever its socket says. */
@@ -48,6 +48,15 @@ export function answerError(
 /** Answers 404 to who names a session that is not here: its client opens another (MCP 2025-11-25, session management). */
 export function answerSessionNotFound(res: ServerResponse): void {
   answerError(res, 404, { code: ErrorCode.sessionNotFound, message: 'Session not found' });
+}
+
+/** Answers what a browser asks before it sends a request to another origin. */
+export function answerPreflight({ headers }: IncomingMessage, res: ServerResponse, methods: string): void {
+  answerEmpty(res, 204, {
+    'access-control-allow-methods': methods,
+    'access-control-allow-headers': headers['access-control-request-headers'] ?? '*',
+    'access-control-max-age': '86400',
+  });
 }
 
 /** Answers without a body. */

@@ -16,6 +16,8 @@ export interface DrainOptions {
     readonly parked: Iterable<{ readonly record: { readonly id: string } }>;
     endAll(reason: 'drained'): number;
   };
+  /** Sessions that are streams, which can only be closed; none where that transport is not served. */
+  readonly sse: DrainStreams | undefined;
   /** The other pods; none for a server that is alone. */
   readonly fleet: DrainFleet | undefined;
   readonly listens: { endListens(pause: () => Promise<void>): Promise<void> } | undefined;
@@ -23,6 +25,12 @@ export interface DrainOptions {
   readonly callsInFlight: () => number;
   /** Ends the clients' connections on which nothing happens. */
   closeIdle(): void;
+}
+
+/** What a drain asks of sessions that are streams. */
+export interface DrainStreams extends Iterable<{ sendAway(): void }> {
+  endAll(reason: 'drained'): void;
+  readonly drained: number;
 }
 
 /** What a drain asks of the fleet. */
@@ -60,7 +68,7 @@ const MOVES_AT_ONCE = 16;
  * streams at a steady pace, let calls finish. `hurry` cuts it short.
  */
 export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<DrainReport> {
-  const { lifecycle, drainDelay, drainWindow, longestCall, sessions, fleet, callsInFlight } = options;
+  const { lifecycle, drainDelay, drainWindow, longestCall, sessions, sse, fleet, callsInFlight } = options;
   const pause = async (milliseconds: number) => {
     if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: hurry }).catch(() => {});
   };
@@ -71,6 +79,7 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   await fleet?.announce(hurry);
   const callsAtClosing = callsInFlight();
   const handedOverBefore = fleet?.handedOver ?? 0;
+  const drainedBefore = sse?.drained ?? 0;
   const end = windowEnd + longestCall;
   const turn = createPace(options.openStreams(), windowEnd, pause);
   const over = () => hurry.aborted || performance.now() >= end;
@@ -92,13 +101,20 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
         pointless: () => over() || (settled() && (performance.now() >= windowEnd || !fleet.hopeful)),
       }),
   ]);
-  while (!idle() && !over()) await pause(POLL_MS);
-  clearInterval(closingIdle);
+  const callsOver = async () => {
+    while (!idle() && !over()) await pause(POLL_MS);
+  };
+  await callsOver();
   await fleet?.settled();
   // Those that came through this pod since.
   await fleet?.closeRelays(async () => {});
+  await callsOver();
+  clearInterval(closingIdle);
   const callsCut = callsInFlight();
-  const sessionsClosed = sessions.endAll('drained');
+  // Those whose owners could not be asked to, or that calls have held up to now.
+  await fleet?.closeRelays(async () => {});
+  sse?.endAll('drained');
+  const sessionsClosed = sessions.endAll('drained') + (sse?.drained ?? 0) - drainedBefore;
   return {
     sessionsHandedOver: (fleet?.handedOver ?? 0) - handedOverBefore,
     sessionsClosed,
@@ -125,13 +141,17 @@ function createPace(
 
 /** Closes the streams that nothing is handed over with: of sessions that stay, of listeners, and of other pods' sessions. */
 async function closeStreams(
-  { sessions, fleet, listens, openStreams }: DrainOptions,
+  { sessions, sse, fleet, listens, openStreams }: DrainOptions,
   turn: () => Promise<void>,
 ): Promise<void> {
   if (openStreams() === 0) return;
   const staying = fleet !== undefined && sessions.parkable ? [] : sessions;
   for (const session of staying) {
     if (!session.listening) continue;
+    await turn();
+    session.sendAway();
+  }
+  for (const session of sse ?? []) {
     await turn();
     session.sendAway();
   }

@@ -7,6 +7,8 @@ export interface Work {
   readonly res: ServerResponse;
   /** Its body as it came; none for GET and DELETE. */
   readonly body: string | undefined;
+  /** Where a peer takes it, with a query; `/mcp` unless given. */
+  readonly path?: string;
 }
 
 /** What becomes of work that this pod can not do by itself. */

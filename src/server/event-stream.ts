@@ -1,7 +1,10 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { STALL_MS } from './answers.ts';
 
-export type StreamKind = 'standalone' | 'request' | 'listen';
+export type StreamKind = (typeof STREAM_KINDS)[number];
+
+/** `sse`: a whole session of the HTTP+SSE transport. */
+export const STREAM_KINDS = ['standalone', 'request', 'listen', 'sse'] as const;
 
 /** What a stream tells the process: that it is open, and that it is not any more. */
 export interface StreamRegistry {
@@ -53,8 +56,8 @@ export class EventStream {
   }
 
   /** Sends one message; the promise, if there is one, ends when the reader has caught up or is gone. */
-  message(data: string, id: string): Promise<void> | undefined {
-    return this.raw(`id: ${id}\nevent: message\ndata: ${data}\n\n`);
+  message(data: string, id?: string): Promise<void> | undefined {
+    return this.raw(`${id === undefined ? '' : `id: ${id}\n`}event: message\ndata: ${data}\n\n`);
   }
 
   /** Gives the client a place to resume from and the time to wait before it does (MCP 2025-11-25, SEP-1699). */

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ErrorCode } from '../protocol/json-rpc.ts';
+import { ErrorCode, type JsonRpcMessage } from '../protocol/json-rpc.ts';
 import type { Admission } from './admission.ts';
-import { answerEmpty, answerError, answerSessionNotFound } from './answers.ts';
+import { answerError, answerPreflight, answerSessionNotFound } from './answers.ts';
 import { type Body, BodyReader } from './body.ts';
 import { classify, headersAreModern } from './classify.ts';
 import type { Elsewhere, Work } from './elsewhere.ts';
-import { type LegacyEndpoint, MAX_INITIALIZE } from './legacy/legacy-endpoint.ts';
+import { MAX_INITIALIZE } from './legacy/post-checks.ts';
 import type { Session } from './legacy/session.ts';
 import type { Log } from './log.ts';
 import type { ModernEndpoint } from './modern/modern-endpoint.ts';
@@ -15,8 +15,17 @@ import type { Lane, WorkQueue } from './work-queue.ts';
 /** Bytes of a body that can only be an `initialize`; its params have a tighter limit, which says more clearly what is wrong. */
 const MAX_OPENING_BODY = 4 * MAX_INITIALIZE;
 
+/** Serves the legacy era, with sessions or without. */
+export interface LegacyPort {
+  post(messages: readonly JsonRpcMessage[], batch: boolean, work: Work): void;
+  get(work: Work): void;
+  delete(work: Work): void;
+}
+
 export interface McpEndpointOptions {
-  readonly legacy: LegacyEndpoint;
+  readonly legacy: LegacyPort;
+  /** Whether legacy requests name no sessions. */
+  readonly stateless: boolean;
   /** None when the server objects are of the legacy SDK. */
   readonly modern: ModernEndpoint | undefined;
   readonly admission: Admission;
@@ -51,26 +60,22 @@ export class McpEndpoint {
           ? this.#notAllowed(res)
           : this.#options.legacy.delete({ req, res, body: undefined });
       case 'OPTIONS':
-        return answerEmpty(res, 204, {
-          'access-control-allow-methods': 'GET, POST, DELETE',
-          'access-control-allow-headers': req.headers['access-control-request-headers'] ?? '*',
-          'access-control-max-age': '86400',
-        });
+        return answerPreflight(req, res, 'GET, POST, DELETE');
       default:
         return this.#notAllowed(res);
     }
   }
 
   #post(req: IncomingMessage, res: ServerResponse): void {
-    const { admission, elsewhere, refuse, queue, sessions, maxBody } = this.#options;
+    const { admission, elsewhere, refuse, queue, sessions, stateless, maxBody } = this.#options;
     const problem = contentProblem(req);
     if (problem !== undefined) {
       req.resume();
       return answerError(res, 415, { code: ErrorCode.server, message: problem });
     }
     const modern = headersAreModern(req);
-    const sessionId = req.headers['mcp-session-id'];
-    const isNew = sessionId === undefined && !modern;
+    const sessionId = stateless ? undefined : req.headers['mcp-session-id'];
+    const isNew = sessionId === undefined && !modern && !stateless;
     const closedFor = isNew && !elsewhere.hasRoom ? admission.closedFor : undefined;
     if (closedFor !== undefined) {
       req.resume();
@@ -83,7 +88,7 @@ export class McpEndpoint {
     const unpin = session?.use.pin();
     if (unpin !== undefined) res.once('close', unpin);
     // Nothing but an initialize can be right without a session that is somewhere.
-    const limit = member || modern ? maxBody : Math.min(maxBody, MAX_OPENING_BODY);
+    const limit = member || modern || stateless ? maxBody : Math.min(maxBody, MAX_OPENING_BODY);
     const read = (body: Body) => {
       if ('refused' in body) {
         return this.#refuseBody(body.refused, limit, member, sessionId !== undefined && !modern, res);
@@ -136,7 +141,7 @@ export class McpEndpoint {
     if (classified.kind === 'legacy') {
       const serve = () => this.#options.legacy.post(classified.messages, classified.batch, work);
       // Headers that promised a modern call must not buy an opening a place among the calls.
-      if (lane === 'call' && req.headers['mcp-session-id'] === undefined) {
+      if (lane === 'call' && !this.#options.stateless && req.headers['mcp-session-id'] === undefined) {
         this.#options.queue.push('opening', () => this.#attempt(res, serve));
       } else serve();
     } else if (classified.kind === 'invalid') {
@@ -156,7 +161,8 @@ export class McpEndpoint {
   }
 }
 
-function contentProblem(req: IncomingMessage): string | undefined {
+/** Why a request's body can not be read, from its headers. */
+export function contentProblem(req: IncomingMessage): string | undefined {
   const type = req.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/json') return 'Unsupported media type: Content-Type must be application/json.';
   const encoding = req.headers['content-encoding'];

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { StreamKind } from './event-stream.ts';
+import { STREAM_KINDS, type StreamKind } from './event-stream.ts';
 import type { ClosedReason } from './legacy/sessions.ts';
 
 /** `returning`: a parked session came back and the whole fleet is full. `unreachable`: the pod that may hold the session is silent. */
@@ -117,7 +117,7 @@ export class Metrics {
       labelNames: ['kind'],
       registers,
       collect() {
-        for (const kind of ['standalone', 'request', 'listen'] as const) this.set({ kind }, readings.openStreams(kind));
+        for (const kind of STREAM_KINDS) this.set({ kind }, readings.openStreams(kind));
       },
     });
     const inFlight = this.#inFlight;
@@ -210,6 +210,7 @@ export class Metrics {
         standalone: this.#readings.openStreams('standalone'),
         request: this.#readings.openStreams('request'),
         listen: this.#readings.openStreams('listen'),
+        sse: this.#readings.openStreams('sse'),
       },
       requestsInFlight: { ...this.#inFlight },
       refused: { ...this.#refusals },

@@ -1,20 +1,26 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { TransportName } from '../config/serve-config.ts';
 import { answerError, answerJson } from './answers.ts';
 import { opensListener } from './classify.ts';
+import { type Endpoints, notServed } from './endpoints.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 export interface RequestListenerOptions {
   readonly lifecycle: Lifecycle;
   answerProbe(path: string, res: ServerResponse): boolean;
   checkHost(req: IncomingMessage, res: ServerResponse): boolean;
-  readonly mcp: { handle(req: IncomingMessage, res: ServerResponse): void };
+  /** For MCP clients. */
+  readonly endpoints: Endpoints;
+  /** Answers `/.well-known/…` for a server elsewhere; exempt from admission, like all that leads to signing in. */
+  readonly wellKnown: ((req: IncomingMessage, res: ServerResponse) => void) | undefined;
   /** The answer to `GET /`. */
   readonly identity: Readonly<Record<string, string>>;
+  readonly transport: TransportName;
 }
 
-/** Every request on the public listener takes this way: probes, host check, then `/mcp` or `/`. */
+/** Every request on the public listener takes this way: probes, host check, then MCP or `/`. */
 export function createRequestListener(options: RequestListenerOptions): RequestListener {
-  const { lifecycle, answerProbe, checkHost, mcp, identity } = options;
+  const { lifecycle, answerProbe, checkHost, endpoints, wellKnown, identity, transport } = options;
   const unanswered = new Set<ServerResponse>();
   // Sockets that stay open would send their next request to a pod that is gone.
   lifecycle.onLeaving(() => {
@@ -26,12 +32,15 @@ export function createRequestListener(options: RequestListenerOptions): RequestL
     else unanswered.add(res.once('close', () => unanswered.delete(res)));
     if (answerProbe(path, res)) return;
     if (!checkHost(req, res)) return;
-    if (path === '/mcp' || path === '/mcp/') {
+    const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+    const handle = endpoints.get(plain);
+    if (handle !== undefined) {
       if (staysOpen(req)) res.shouldKeepAlive = false;
-      return mcp.handle(req, res);
+      return handle(req, res);
     }
+    if (wellKnown !== undefined && path.startsWith('/.well-known/')) return wellKnown(req, res);
     if (path === '/' && (req.method === 'GET' || req.method === 'HEAD')) return answerJson(res, 200, identity);
-    answerError(res, 404, { code: -32000, message: `Nothing is served at ${path}. MCP is at /mcp.` });
+    answerError(res, 404, { code: -32000, message: notServed(plain, transport) });
   };
 }
 

@@ -8,14 +8,16 @@ import { listenForAdmin, type Reports } from './admin.ts';
 import { Admission } from './admission.ts';
 import { type DrainReport, drain } from './drain.ts';
 import { alone, type Elsewhere } from './elsewhere.ts';
+import { endpointsOf, servesSse } from './endpoints.ts';
 import { Fence } from './fence.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { FromStore } from './fleet/from-store.ts';
-import { refusePeer } from './fleet/peer-answer.ts';
+import { refusePeer, sessionHeaders } from './fleet/peer-answer.ts';
 import { Gate } from './gate.ts';
 import { createHostCheck } from './host-check.ts';
 import { LegacyEndpoint } from './legacy/legacy-endpoint.ts';
 import { Sessions } from './legacy/sessions.ts';
+import { StatelessEndpoint } from './legacy/stateless-endpoint.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { closeGently, type Listener, listen } from './listener.ts';
 import type { Log } from './log.ts';
@@ -31,6 +33,8 @@ import type { Place } from './place.ts';
 import { createProbes } from './probes.ts';
 import { Refusals, type Refuse } from './refusals.ts';
 import { createRequestListener } from './request-listener.ts';
+import { SseEndpoint } from './sse/sse-endpoint.ts';
+import { SseSessions } from './sse/sse-sessions.ts';
 import { TakeOvers } from './take-over.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -79,7 +83,8 @@ export async function startServer(
       return gate.waiting;
     },
     get sessions() {
-      return sessions.counts;
+      const { active, ...others } = sessions.counts;
+      return { active: active + (sse?.size ?? 0), ...others };
     },
     get maxParked() {
       return store === undefined ? parkedLimit(config) || undefined : undefined;
@@ -92,7 +97,7 @@ export async function startServer(
     },
     openStreams: (kind) => streams.count(kind),
   });
-  const { refuse } = new Refusals({ log, metrics, signal });
+  const { refuse } = new Refusals({ log, metrics, gate, signal });
 
   const phase = () => lifecycle.phase;
   const membership = await openMembershipOf({ config, place, phase, metrics, log, clock, signal });
@@ -115,6 +120,9 @@ export async function startServer(
     fleetKey,
   });
   kept = sessions;
+  const sse: SseSessions | undefined = servesSse(config.transport)
+    ? new SseSessions({ ...config, definition, ownerTag: tag, streams, metrics, log, clock, fleetKey })
+    : undefined;
   const admission: Admission = new Admission({ gate, lifecycle, sessions, modernMean });
   const ownTag = () => tag;
   const takeOvers = store && new TakeOvers({ store, ownTag, sessions, metrics, log });
@@ -144,6 +152,8 @@ export async function startServer(
       // Raw servers are made for legacy sessions only.
       definition: definition as ServerDefinition,
       createHandler,
+      follow: source.follow,
+      proxy: source.modernProxy,
       admission,
       metrics,
       streams,
@@ -153,30 +163,59 @@ export async function startServer(
     });
   const queue = new WorkQueue();
   const createEndpoint = (elsewhere: Elsewhere, refuse: Refuse) => {
-    const legacy = new LegacyEndpoint({ ...config, sessions, admission, elsewhere, refuse, fence });
+    const legacy = config.stateless
+      ? new StatelessEndpoint({
+          ...config,
+          definition,
+          admission,
+          elsewhere,
+          refuse,
+          streams,
+          metrics,
+          log,
+          clock,
+          fleetKey,
+        })
+      : new LegacyEndpoint({ ...config, sessions, admission, elsewhere, refuse, fence });
     return new McpEndpoint({ ...config, legacy, modern, admission, elsewhere, refuse, sessions, queue, log });
   };
-  const tell = (change: Change) => tellClients(change, sessions, modern);
+  const createEndpoints = (elsewhere: Elsewhere, refuse: Refuse, headersOf?: typeof sessionHeaders) => {
+    const parts = { ...config, admission, elsewhere, refuse, queue, log };
+    const mcp = createEndpoint(elsewhere, refuse);
+    if (sse === undefined) return endpointsOf(config.transport, mcp, undefined);
+    // No store keeps them: without peers they are here or nowhere.
+    const whence = fleet === undefined ? alone : elsewhere;
+    const endpoint = new SseEndpoint({ ...parts, elsewhere: whence, sessions: sse, headersOf });
+    return endpointsOf(config.transport, mcp, endpoint);
+  };
+  const tell = (change: Change) => {
+    tellClients(change, sessions, modern);
+    sse?.notify(change);
+  };
   const publish = (change: Change) => {
     tell(change);
     if (fleet !== undefined) fleet.publish(change);
     else store?.publish(JSON.stringify(change));
   };
-  if (fleet !== undefined) fleet.serve(createEndpoint(fleet.forPeers, refusePeer), tell);
-  else
+  if (fleet !== undefined) {
+    const endpoints = createEndpoints(fleet.forPeers, refusePeer, sessionHeaders);
+    fleet.serve(endpoints, tell, (id) => sse?.get(id)?.sendAway());
+  } else
     store?.onChange((text) => {
       const change = readChange(text);
       if (change !== undefined) tell(change);
     });
 
-  const answerProbe = createProbes(lifecycle);
+  const answerProbe = createProbes(lifecycle, () => source.reachable ?? true);
   const reports = { registry: async () => metrics.registry, connections: async () => metrics.connections() };
   const admin = seat === undefined ? await listenForAdmin(config, reports, answerProbe) : undefined;
   const onRequest = createRequestListener({
     lifecycle,
     answerProbe,
     checkHost: createHostCheck(config),
-    mcp: createEndpoint(forClients, refuse),
+    endpoints: createEndpoints(forClients, refuse),
+    transport: config.transport,
+    wellKnown: source.wellKnown,
     identity: {
       appName: definition.name,
       appVersion: definition.version,
@@ -220,14 +259,20 @@ export async function startServer(
           ...config,
           lifecycle,
           sessions,
+          sse,
           fleet,
           listens: modern,
           closeIdle: () => listener.closeIdle(),
-          openStreams: () => streams.count('standalone') + streams.count('listen') + (fleet?.relays.streams ?? 0),
+          openStreams: () =>
+            streams.count('standalone') + streams.count('listen') + (sse?.size ?? 0) + (fleet?.relays.streams ?? 0),
           // A session on its way in is a call, and so is what a peer does for a client of ours; a listener is a request
           // as well, but it ends with its stream.
           callsInFlight: () =>
-            metrics.requestsInFlight + sessions.opening + (fleet?.relays.calls ?? 0) - (modern?.listens ?? 0),
+            metrics.requestsInFlight +
+            sessions.opening +
+            (sse?.arriving ?? 0) +
+            (fleet?.relays.calls ?? 0) -
+            (modern?.listens ?? 0),
         },
         hurry,
       );

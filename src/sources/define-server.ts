@@ -1,11 +1,11 @@
 import type { McpServer as LegacyMcpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import type { McpServer as DualEraMcpServer } from '@modelcontextprotocol/server';
+import type { McpServer as DualEraMcpServer, Server as DualEraServer } from '@modelcontextprotocol/server';
 
 /**
  * A server object of either SDK: one of `@modelcontextprotocol/sdk` serves the legacy era, one of
  * `@modelcontextprotocol/server` serves both.
  */
-export type AnyMcpServer = LegacyMcpServer | DualEraMcpServer;
+export type AnyMcpServer = LegacyMcpServer | DualEraMcpServer | DualEraServer;
 
 /** Why a session ended for good. */
 export type EndReason = 'deleted' | 'expired' | 'evicted' | 'drained' | 'abandoned' | 'failed' | 'closed';

@@ -4,6 +4,7 @@ import { findPackageJSON } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as ownLibrary from '@modelcontextprotocol/server';
+import type { serveStdio } from '@modelcontextprotocol/server/stdio';
 import berth from '../../package.json' with { type: 'json' };
 import { UsageError } from '../config/problems.ts';
 import type { AnyMcpServer, ServerDefinition } from './define-server.ts';
@@ -33,6 +34,7 @@ export async function sourceOf(exported: unknown, name: string, url: string): Pr
     definition: { ...identityOf(product), ...definition },
     libraryVersion: library?.version ?? berth.dependencies['@modelcontextprotocol/sdk'],
     createModernHandler: library?.exports.createMcpHandler,
+    loadStdio: library?.loadStdio,
   };
 }
 
@@ -69,22 +71,42 @@ function notAServer(name: string, found: string): UsageError {
   return new UsageError([`Module ${name} does not export a server. ${wanted}. Found ${found}.`]);
 }
 
+/** A copy of `@modelcontextprotocol/server`. */
+interface Copy {
+  readonly exports: Library;
+  readonly version: string;
+  readonly loadStdio: Source['loadStdio'];
+}
+
 /** The copy of `@modelcontextprotocol/server` that an object is of: ours, or the one that its module sees. */
-async function libraryOf(
-  product: AnyMcpServer,
-  url: string,
-): Promise<{ exports: Library; version: string } | undefined> {
+async function libraryOf(product: AnyMcpServer, url: string): Promise<Copy | undefined> {
   const isFrom = (library: Library) => product instanceof library.McpServer || product instanceof library.Server;
-  if (isFrom(ownLibrary)) return { exports: ownLibrary, version: berth.dependencies['@modelcontextprotocol/server'] };
+  if (isFrom(ownLibrary)) {
+    return {
+      exports: ownLibrary,
+      version: berth.dependencies['@modelcontextprotocol/server'],
+      loadStdio: async () => (await import('@modelcontextprotocol/server/stdio')).serveStdio,
+    };
+  }
   const manifestPath = findManifest(url);
   if (manifestPath === undefined) return undefined;
   const manifest = JSON.parse(await readFile(manifestPath, 'utf8')) as Manifest;
-  const entries = manifest.exports?.['.'];
-  for (const entry of [entries?.import, entries?.require]) {
+  const load = async (entry: Entry | undefined) => {
     const file = typeof entry === 'string' ? entry : entry?.default;
-    if (file === undefined) continue;
-    const library = (await import(pathToFileURL(resolve(dirname(manifestPath), file)).href)) as Library;
-    if (isFrom(library)) return { exports: library, version: manifest.version };
+    return file === undefined ? undefined : await import(pathToFileURL(resolve(dirname(manifestPath), file)).href);
+  };
+  for (const kind of ['import', 'require'] as const) {
+    const library = (await load(manifest.exports?.['.']?.[kind])) as Library | undefined;
+    if (library === undefined || !isFrom(library)) continue;
+    const stdio = manifest.exports?.['./stdio']?.[kind];
+    return {
+      exports: library,
+      version: manifest.version,
+      loadStdio:
+        stdio === undefined
+          ? undefined
+          : async () => ((await load(stdio)) as { serveStdio: typeof serveStdio }).serveStdio,
+    };
   }
   return undefined;
 }
@@ -102,8 +124,10 @@ function findManifest(url: string): string | undefined {
 
 interface Manifest {
   readonly version: string;
-  readonly exports?: { readonly '.'?: Readonly<Record<'import' | 'require', string | { readonly default?: string }>> };
+  readonly exports?: Readonly<Partial<Record<'.' | './stdio', Readonly<Record<'import' | 'require', Entry>>>>>;
 }
+
+type Entry = string | { readonly default?: string };
 
 /** What a plain factory's server calls itself; both SDKs keep it in the same place. */
 function identityOf(product: AnyMcpServer): { name: string; version: string } {

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { createMcpHandler } from '@modelcontextprotocol/server';
-import type { AnyMcpServer, ServerDefinition, ServerSession } from './define-server.ts';
-import type { RawServer } from './raw-server.ts';
+import type { serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { ChangesFilter } from './bridge/follow-changes.ts';
+import type { AnyMcpServer, Notifier, ServerDefinition, ServerSession } from './define-server.ts';
+import type { ClientContext, RawServer } from './raw-server.ts';
 
 /** What a session or a modern request is served by. */
 export type ServerProduct = AnyMcpServer | RawServer;
@@ -21,6 +23,18 @@ export interface Source {
    * same copy of the package as they do, since it tells them by `instanceof`.
    */
   readonly createModernHandler: typeof createMcpHandler | undefined;
+  /** Serves both eras over stdio, from the same copy; where there is none a server object is simply connected. */
+  readonly loadStdio?: (() => Promise<typeof serveStdio>) | undefined;
+  /**
+   * Publishes the changes that one listener of the modern era wants to know of, until `gone`; where there is none all
+   * changes come from `definition.start`. Rejects when the server refuses.
+   */
+  readonly follow?: (
+    filter: ChangesFilter,
+    notify: Notifier,
+    context: ClientContext,
+    gone: AbortSignal,
+  ) => Promise<void>;
   /** Passes modern requests on as they are, while what is behind it speaks that era itself. */
   readonly modernProxy?: ModernProxy;
   /** Answers `/.well-known/…`, such as the OAuth metadata of a server elsewhere. */

@@ -86,3 +86,11 @@ test('up serves a module of this machine in place of the one in the image', asyn
     (out) => out.includes('Connections held'),
   );
 });
+
+test('up can not run an image, and says what can be done', async () => {
+  const folder = folderWith(`${VALUES}sidecar: { image: { repository: localhost/notes, tag: '7' }, port: 9000 }\n`);
+  const { said, exit } = up(folder);
+  expect(await exit).toBe(2);
+  expect(said.err).toContain('sidecar.image localhost/notes:7 runs in a container only');
+  expect(said.err).toContain('berth serve --upstream http://127.0.0.1:9000/mcp');
+});

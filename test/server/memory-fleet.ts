@@ -155,7 +155,7 @@ export class MemoryPod {
     } as unknown as Metrics;
     this.gate = new Gate(maxConnections);
     this.streams = new OpenStreams(lifecycle.signal);
-    this.#refuse = new Refusals({ log, metrics, signal: lifecycle.signal }).refuse;
+    this.#refuse = new Refusals({ log, metrics, gate: this.gate, signal: lifecycle.signal }).refuse;
     this.membership = this.#createMembership(address);
     this.sessions = new Sessions({
       definition,
@@ -192,11 +192,13 @@ export class MemoryPod {
       new LegacyEndpoint({ ...parts, elsewhere, refuse, maxRequestsPerSession: 64 });
     this.#forClients = endpoint(this.fleet.forClients, this.#refuse);
     const forPeers = endpoint(this.fleet.forPeers, refusePeer);
-    const mcp = {
-      handle: (req: IncomingMessage, res: ServerResponse) =>
-        this.#serve(forPeers, this.fleet.forPeers, refusePeer, req, res),
-    };
-    this.fleet.serve(mcp as never, () => {});
+    const mcp = (req: IncomingMessage, res: ServerResponse) =>
+      this.#serve(forPeers, this.fleet.forPeers, refusePeer, req, res);
+    this.fleet.serve(
+      new Map([['/mcp', mcp]]),
+      () => {},
+      () => {},
+    );
     lifecycle.enter('serving');
   }
 
@@ -267,6 +269,7 @@ export class MemoryPod {
         longestCall: 60_000,
         lifecycle: this.lifecycle,
         sessions: this.sessions,
+        sse: undefined,
         fleet: this.fleet,
         listens: undefined,
         openStreams: () => this.streams.count('standalone') + this.fleet.relays.streams,
@@ -424,5 +427,5 @@ function createExchange(method: string, headers: Record<string, string>, body: s
     headers,
     body,
   }) as unknown as IncomingMessage;
-  return { req, res: new MemoryResponse() };
+  return { req, res: Object.assign(new MemoryResponse(), { req }) };
 }

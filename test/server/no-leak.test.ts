@@ -114,7 +114,7 @@ test('a client that vanishes in the middle of a stream leaves nothing behind', a
   await post(lab.url, toolCall(1, 'stream', { count: 30, ms: 20 }), inSession(id), gone.signal);
   await fetch(lab.url, { headers: { accept: 'text/event-stream', ...inSession(id) }, signal: gone.signal });
   await modernPost(lab.url, 'subscriptions/listen', { notifications: { toolsListChanged: true } }, gone.signal);
-  expect((await lab.counts()).streams).toEqual({ standalone: 1, request: 1, listen: 1 });
+  expect((await lab.counts()).streams).toEqual({ standalone: 1, request: 1, listen: 1, sse: 0 });
   gone.abort();
   await eventually(lab.counts, ({ requestsInFlight }) => requestsInFlight.legacy === 0);
   await endSession(lab, id);

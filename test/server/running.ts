@@ -7,6 +7,7 @@ import type { Connections } from '../../src/server/metrics.ts';
 import type { Place } from '../../src/server/place.ts';
 import { startServer } from '../../src/server/server.ts';
 import { sourceOf } from '../../src/sources/load-module.ts';
+import type { Source } from '../../src/sources/source.ts';
 import { createLab } from '../fixtures/lab.ts';
 import { sampleOf } from '../fixtures/sample.ts';
 
@@ -18,13 +19,15 @@ export interface LabOptions {
   /** Of the lab's own server. */
   readonly sessions?: 'parkable' | 'resident';
   readonly place?: Place;
+  /** In place of a module. */
+  readonly source?: Source;
 }
 
 /** Starts a server on ports of the system's choice, with the lab's tools unless told otherwise; it ends with the test. */
-export async function startLab(settings: Settings = {}, exported?: unknown, { sessions, place }: LabOptions = {}) {
+export async function startLab(settings: Settings = {}, exported?: unknown, { sessions, place, source: given }: LabOptions = {}) {
   const { definition, notes } = createLab(sessions);
   const config = readServeConfig({ flags: { ...QUICK, ...settings }, environment: {} });
-  const source = await sourceOf(exported ?? definition, 'lab', import.meta.url);
+  const source = given ?? (await sourceOf(exported ?? definition, 'lab', import.meta.url));
   notes.created = 0;
   const logs: Record<string, unknown>[] = [];
   const server = await startServer(

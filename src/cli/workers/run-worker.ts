@@ -19,7 +19,7 @@ export async function runWorker(): Promise<0 | 1 | 2> {
   let name: string;
   let server: RunningServer;
   try {
-    const source = await loadSource(spec);
+    const source = await loadSource(spec, { config, log, environment: process.env });
     name = source.definition.name;
     server = await startServer(config, source, log, { seat: link.seat(key) });
   } catch (error) {

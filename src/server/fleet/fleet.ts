@@ -4,10 +4,10 @@ import type { SessionStore } from '../../stores/session-store.ts';
 import type { Admission } from '../admission.ts';
 import type { DrainFleet } from '../drain.ts';
 import type { Elsewhere } from '../elsewhere.ts';
+import type { Endpoints } from '../endpoints.ts';
 import type { Sessions } from '../legacy/sessions.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
-import type { McpEndpoint } from '../mcp-endpoint.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Change } from '../notifier.ts';
 import type { Refuse } from '../refusals.ts';
@@ -45,8 +45,11 @@ export interface Fleet extends DrainFleet {
   readonly forPeers: Elsewhere;
   /** Requests of clients, on their way through this pod. */
   readonly relays: Relays;
-  /** Begins to answer peers; `mcp` takes what they pass on, `tell` what they publish. */
-  serve(mcp: McpEndpoint, tell: (change: Change) => void): void;
+  /**
+   * Begins to answer peers: `endpoints` take what they pass on, `tell` what they publish, `sendAway` names of sessions
+   * whose streams run through a pod that leaves.
+   */
+  serve(endpoints: Endpoints, tell: (change: Change) => void, sendAway: (id: string) => void): void;
   /** Tells the other pods of a change. */
   publish(change: Change): void;
   /** Tells everyone that this pod is gone, and closes the peer port. */
@@ -79,9 +82,9 @@ export function createFleet(options: FleetOptions): Fleet {
     relays,
     forClients: new ForClients({ sessions, peers, moves, departures, finder, relays, refuse, metrics, log, clock }),
     forPeers: new ForPeers({ sessions, moves, departures }),
-    serve(mcp, tell) {
+    serve(endpoints, tell, sendAway) {
       const maxMessage = RECORD_BYTES + 2 * options.maxEventLog;
-      const parts = { mcp, peers, hello, sessions, moves, departures, admission, lifecycle, metrics };
+      const parts = { endpoints, sendAway, peers, hello, sessions, moves, departures, admission, lifecycle, metrics };
       const endpoint = new PeerEndpoint({ ...parts, tell, maxMessage, log });
       membership.serve((req, res) => endpoint.handle(req, res));
     },

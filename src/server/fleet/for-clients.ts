@@ -11,7 +11,7 @@ import type { Log } from '../log.ts';
 import type { ForwardResult } from '../metrics.ts';
 import type { Refuse } from '../refusals.ts';
 import type { Departures } from './departures.ts';
-import { type PeerAnswer, readPeerAnswer } from './peer-answer.ts';
+import { type PeerAnswer, readPeerAnswer, sessionOf } from './peer-answer.ts';
 import { askBack, passedRequestHeaders, type Relays, resultOfListen } from './relays.ts';
 import { Search, type SessionFinder } from './session-finder.ts';
 
@@ -40,6 +40,8 @@ const MOST_OFFERS = 2;
 const MOST_ATTEMPTS = 8;
 /** How long to hope that a silent pod speaks again, or that its session turns up: a client takes a refusal for a failure. */
 const HOPE_MS = 2_000;
+/** As for other things that are said once. */
+const SEND_AWAY_LIMIT_MS = 2_000;
 /** The first pause; each is twice the one before. */
 const LOOK_AGAIN_MS = 200;
 
@@ -78,7 +80,8 @@ export class ForClients implements Elsewhere {
       if (kind === 'full') peer.full();
       // A client that has gone needs no answer.
       if (work.res.destroyed) return true;
-      if (kind === 'lost') {
+      // What only opens a stream has begun nothing: another may open it.
+      if (kind === 'lost' && work.req.method !== 'GET') {
         refuse(work.res, 'unreachable');
         return true;
       }
@@ -144,7 +147,7 @@ export class ForClients implements Elsewhere {
     return passed;
   }
 
-  async #send(peer: Peer, { req, res, body }: Work): Promise<Passed> {
+  async #send(peer: Peer, { req, res, body, path = '/mcp' }: Work): Promise<Passed> {
     const gone = new AbortController();
     // One that was answered to its end has left nothing to call off.
     const leave = () => !res.writableFinished && gone.abort();
@@ -155,7 +158,7 @@ export class ForClients implements Elsewhere {
     try {
       const answer = await peer.send({
         method: req.method ?? 'GET',
-        path: '/mcp',
+        path,
         headers: {
           ...passedRequestHeaders(req.headers),
           ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
@@ -166,7 +169,13 @@ export class ForClients implements Elsewhere {
       const said = readPeerAnswer(answer);
       if (said === undefined) {
         const farewell = listens ? resultOfListen(body) : req.method === 'GET' ? askBack : undefined;
-        await this.#options.relays.pass(answer, res, farewell);
+        const session = sessionOf(answer);
+        // Who does not hear of it has its streams closed all the same, a little later.
+        const release =
+          session === undefined
+            ? undefined
+            : () => void peer.ask('/berth/send-away', { id: session }, SEND_AWAY_LIMIT_MS).catch(() => {});
+        await this.#options.relays.pass(answer, res, farewell, release);
         return { kind: 'answered' };
       }
       answer.resume();

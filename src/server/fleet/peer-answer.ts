@@ -1,9 +1,21 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { answerEmpty, answerJson } from '../answers.ts';
 import type { Refuse } from '../refusals.ts';
 
 /** Tells a pod that asked for a client what the client itself must not see. */
 const HEADER = 'x-berth-answer';
+
+/** Tells a pod that passes a stream on whose it is, so that it can ask to have it closed. */
+const SESSION_HEADER = 'x-berth-session';
+
+/** Goes with the head of a stream that is a session. */
+export const sessionHeaders = (id: string): OutgoingHttpHeaders => ({ [SESSION_HEADER]: id });
+
+/** The session that a stream is; nothing when it is another kind of answer. */
+export function sessionOf({ headers }: IncomingMessage): string | undefined {
+  const id = headers[SESSION_HEADER];
+  return typeof id === 'string' ? id : undefined;
+}
 
 /** What a pod answers a request that was passed on to it, when it does not serve it. */
 export type PeerAnswer =

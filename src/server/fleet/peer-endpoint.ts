@@ -4,16 +4,20 @@ import type { Moves } from '../../fleet/moves.ts';
 import type { Peers } from '../../fleet/peers.ts';
 import type { Admission } from '../admission.ts';
 import { answerEmpty, answerJson } from '../answers.ts';
+import type { Endpoints } from '../endpoints.ts';
 import type { Sessions } from '../legacy/sessions.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
 import type { Change } from '../notifier.ts';
 import { pathOf } from '../request-listener.ts';
 import type { Departures, HandOver, ToldMove } from './departures.ts';
+import { answerMisdirected } from './peer-answer.ts';
 
 export interface PeerEndpointOptions {
-  /** Requests of clients, passed on. */
-  readonly mcp: { handle(req: IncomingMessage, res: ServerResponse): void };
+  /** For requests of clients, passed on. */
+  readonly endpoints: Endpoints;
+  /** Asks a session that is a stream to go elsewhere. */
+  sendAway(id: string): void;
   readonly peers: Peers;
   readonly hello: () => Hello;
   readonly sessions: Sessions;
@@ -39,8 +43,14 @@ export class PeerEndpoint {
 
   handle(req: IncomingMessage, res: ServerResponse): void {
     const path = pathOf(req);
-    if (path === '/mcp') return this.#options.mcp.handle(req, res);
     if (path === '/berth/alive') return answerEmpty(res, 204);
+    const handle = this.#options.endpoints.get(path);
+    if (handle !== undefined) return handle(req, res);
+    // A pod of another time may serve what this one does not.
+    if (!path.startsWith('/berth/')) {
+      req.resume();
+      return answerMisdirected(res, { kind: 'unknown' });
+    }
     this.#read(req)
       .then((body) => this.#answer(path, body, res))
       .catch((error: unknown) => {
@@ -66,6 +76,9 @@ export class PeerEndpoint {
         return answerJson(res, 200, await this.#find((body as { readonly id: string }).id));
       case '/berth/moves':
         for (const move of body as readonly ToldMove[]) this.#heard(move);
+        return answerEmpty(res, 204);
+      case '/berth/send-away':
+        this.#options.sendAway((body as { readonly id: string }).id);
         return answerEmpty(res, 204);
       case '/berth/notify':
         this.#options.tell(body as Change);

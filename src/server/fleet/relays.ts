@@ -23,6 +23,9 @@ interface RelayedStream {
   readonly answer: IncomingMessage;
   readonly res: ServerResponse;
   readonly farewell: Farewell;
+  readonly release: (() => void) | undefined;
+  /** Whether its owner was asked to close it. */
+  released: boolean;
   /** Whether what went out so far ends between two events. */
   whole: boolean;
 }
@@ -45,9 +48,11 @@ export class Relays {
   readonly #streams = new Set<RelayedStream>();
   #calls = 0;
 
-  /** POSTs that a peer is working on. */
+  /** POSTs that a peer is working on, and streams that stay for the sake of one. */
   get calls(): number {
-    return this.#calls;
+    let staying = 0;
+    for (const { released } of this.#streams) if (released) staying++;
+    return this.#calls + staying;
   }
 
   /** Open streams of sessions that live elsewhere. */
@@ -65,9 +70,15 @@ export class Relays {
 
   /**
    * Passes an answer on as it comes, no faster than the client reads; resolves when it is over, however it ends. A stream
-   * with a farewell is closed in a drain, any other is the answer to a call.
+   * with a farewell is closed in a drain, any other is the answer to a call. `release` asks the owner of a stream to close
+   * it when no call needs it any more.
    */
-  pass(answer: IncomingMessage, res: ServerResponse, farewell: Farewell | undefined): Promise<void> {
+  pass(
+    answer: IncomingMessage,
+    res: ServerResponse,
+    farewell: Farewell | undefined,
+    release?: () => void,
+  ): Promise<void> {
     if (res.destroyed) {
       // Its client went while the answer came: nothing would tell of that any more.
       answer.destroy();
@@ -77,7 +88,8 @@ export class Relays {
     res.writeHead(answer.statusCode ?? 502, passedHeaders(answer.headers));
     // Keep-alives of the owner move some bytes where the client reads.
     if (isStream) res.setTimeout(STALL_MS).flushHeaders();
-    const relayed = isStream && farewell !== undefined ? { answer, res, farewell, whole: true } : undefined;
+    const relayed =
+      isStream && farewell !== undefined ? { answer, res, farewell, release, released: false, whole: true } : undefined;
     if (relayed !== undefined) this.#watch(relayed);
     answer.pipe(res);
     // A stream whose owner is gone ends as if it were closed: its client comes back with the last event it has.
@@ -101,11 +113,19 @@ export class Relays {
     });
   }
 
-  /** Closes the streams that are open now, one by one; their clients go on through another pod. */
+  /**
+   * Closes the streams that are open now, one by one; their clients go on through another pod. One that its owner has to
+   * close is left to it the first time.
+   */
   async closeStreams(turn: () => Promise<void>): Promise<void> {
     for (const relayed of [...this.#streams]) {
       await turn();
-      const { answer, res, farewell } = relayed;
+      const { answer, res, farewell, release } = relayed;
+      if (release !== undefined && !relayed.released) {
+        relayed.released = true;
+        release();
+        continue;
+      }
       answer.unpipe(res);
       if (relayed.whole && !res.writableEnded) res.write(farewell());
       res.end();

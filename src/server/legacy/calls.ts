@@ -2,10 +2,15 @@ import type { JsonRpcRequest, RequestId } from '../../protocol/json-rpc.ts';
 import type { HandlerObserver } from '../watch-handlers.ts';
 import type { Exchange } from './exchange.ts';
 
+/** Where a call's answer goes; told when nobody waits for it any more. */
+export interface Answering {
+  cancel(id: RequestId): void;
+}
+
 /** One request of the client, until it is answered, or cancelled and its handler has settled. */
-export interface Call {
+export interface Call<A extends Answering = Exchange> {
   readonly request: JsonRpcRequest;
-  readonly exchange: Exchange;
+  readonly exchange: A;
   readonly startedAt: number;
   /** Its handler runs. */
   running: boolean;
@@ -16,12 +21,12 @@ export interface Call {
 }
 
 /** The requests in flight of one session. */
-export class Calls implements HandlerObserver {
-  readonly #calls = new Map<RequestId, Call>();
-  readonly #over: (call: Call) => void;
+export class Calls<A extends Answering = Exchange> implements HandlerObserver {
+  readonly #calls = new Map<RequestId, Call<A>>();
+  readonly #over: (call: Call<A>) => void;
 
   /** `over` is told once for each call. */
-  constructor(over: (call: Call) => void) {
+  constructor(over: (call: Call<A>) => void) {
     this.#over = over;
   }
 
@@ -29,15 +34,15 @@ export class Calls implements HandlerObserver {
     return this.#calls.size;
   }
 
-  get(id: RequestId): Call | undefined {
+  get(id: RequestId): Call<A> | undefined {
     return this.#calls.get(id);
   }
 
-  [Symbol.iterator](): Iterator<Call> {
+  [Symbol.iterator](): Iterator<Call<A>> {
     return [...this.#calls.values()][Symbol.iterator]();
   }
 
-  add(request: JsonRpcRequest, exchange: Exchange, startedAt: number): void {
+  add(request: JsonRpcRequest, exchange: A, startedAt: number): void {
     this.#calls.set(request.id, { request, exchange, startedAt, running: false, dropped: false, answered: false });
   }
 
@@ -72,7 +77,7 @@ export class Calls implements HandlerObserver {
     for (const id of [...this.#calls.keys()]) this.drop(id);
   }
 
-  #end(call: Call): void {
+  #end(call: Call<A>): void {
     if (this.#calls.delete(call.request.id)) this.#over(call);
   }
 }

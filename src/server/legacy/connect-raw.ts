@@ -18,14 +18,18 @@ export interface RawOutbound {
   lost(why: string, notBegun: readonly Received[]): void;
 }
 
-/** Connects a server that another process runs to a session's transport, and reports its calls as handlers. */
+/**
+ * Connects a server that another process runs to a session's transport, and reports its calls as handlers. Answers what
+ * to call when the server is gone: what it had begun is over then.
+ */
 export async function connectRaw(
   server: RawServer,
   transport: SessionTransport,
   handlers: HandlerObserver,
   outbound: RawOutbound,
-): Promise<void> {
+): Promise<() => void> {
   const contexts = new WeakMap<JsonRpcMessage, MessageContext>();
+  const begun = new Set<RequestId>();
   await server.connect({
     send(message, relatedTo) {
       const sent = outbound.send(message, relatedTo);
@@ -45,15 +49,23 @@ export async function connectRaw(
     },
   });
   function settled(id: unknown): void {
-    if (typeof id === 'string' || typeof id === 'number') handlers.settled(id);
+    if (typeof id !== 'string' && typeof id !== 'number') return;
+    begun.delete(id);
+    handlers.settled(id);
   }
   transport.onmessage = (message, context) => {
     // Every message is taken as it is: what the server can not read, it says itself.
     handlers.lookedUp?.();
     if (context !== undefined) contexts.set(message, context);
-    if (isRequest(message)) handlers.started(message.id);
+    if (isRequest(message)) {
+      begun.add(message.id);
+      handlers.started(message.id);
+    }
     server.receive(message, context?.requestInfo ?? { headers: {} });
     // A server that is told of it need not answer any more (MCP 2025-11-25, cancellation).
     if (isNotification(message) && message.method === 'notifications/cancelled') settled(message.params?.['requestId']);
+  };
+  return () => {
+    for (const id of [...begun]) settled(id);
   };
 }

@@ -14,6 +14,8 @@ export interface ExchangeHost {
   readonly log: EventLog;
   /** Whether the client knows priming events (2025-11-25 and later). */
   readonly primes: boolean;
+  /** Whether the client can come back for what it missed. */
+  readonly resumable: boolean;
   openStream(res: ServerResponse, headers: OutgoingHttpHeaders, onClose: (stream: EventStream) => void): EventStream;
   /** Numbers the exchange's stream, so that it can be found by an event id. */
   numberStream(exchange: Exchange): number;
@@ -159,12 +161,12 @@ export class Exchange {
 
   #emit(number: number, data: string): Promise<void> | undefined {
     const id = this.#host.log.append(number, data);
-    return this.#stream?.message(data, id);
+    return this.#stream?.message(data, this.#host.resumable ? id : undefined);
   }
 }
 
 /** A result that is no JSON, such as one with a cycle, must still be answered. */
-function serialize(id: RequestId, message: JsonRpcResponse): string {
+export function serialize(id: RequestId, message: JsonRpcResponse): string {
   try {
     return JSON.stringify(message);
   } catch {

@@ -1,15 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
 import { ErrorCode, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import type { Admission, Admitted } from '../admission.ts';
 import { answerEmpty, answerError, answerJson } from '../answers.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
 import type { Refuse } from '../refusals.ts';
+import { acceptsAnswers, acceptsStream, canInitialize, initializeAmong, knowsVersion } from './post-checks.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
-
-/** Characters of `initialize` params: they are kept as long as the session, so that it can be woken with them. */
-export const MAX_INITIALIZE = 64 * 1024;
 
 export interface LegacyEndpointOptions {
   readonly sessions: Sessions;
@@ -31,11 +28,8 @@ export class LegacyEndpoint {
 
   post(messages: readonly JsonRpcMessage[], batch: boolean, work: Work): void {
     const { req, res } = work;
-    if (!accepts(req, 'application/json') || !accepts(req, 'text/event-stream')) {
-      const message = 'Not acceptable: the client must accept application/json and text/event-stream.';
-      return answerError(res, 406, { code: ErrorCode.server, message });
-    }
-    const initialize = messages.find(isInitialize);
+    if (!acceptsAnswers(req, res)) return;
+    const initialize = initializeAmong(messages);
     if (initialize !== undefined) return this.#initialize(initialize, messages, work);
     const id = sessionIdOf(req, res);
     if (id === undefined) return;
@@ -49,10 +43,7 @@ export class LegacyEndpoint {
 
   get(work: Work): void {
     const { req, res } = work;
-    if (!accepts(req, 'text/event-stream')) {
-      const message = 'Not acceptable: the client must accept text/event-stream.';
-      return answerError(res, 406, { code: ErrorCode.server, message });
-    }
+    if (!acceptsStream(req, res)) return;
     const id = sessionIdOf(req, res);
     if (id === undefined) return;
     const lastEventId = req.headers['last-event-id'];
@@ -99,14 +90,11 @@ export class LegacyEndpoint {
 
   #initialize(initialize: JsonRpcRequest, messages: readonly JsonRpcMessage[], work: Work): void {
     const { req, res } = work;
-    const invalid = (message: string) =>
-      answerError(res, 400, { code: ErrorCode.invalidRequest, message }, initialize.id);
-    if (req.headers['mcp-session-id'] !== undefined) return invalid('initialize does not take a session id.');
-    if (messages.length > 1) return invalid('initialize must be sent alone.');
-    if (JSON.stringify(initialize.params ?? {}).length > MAX_INITIALIZE) {
-      const message = `Payload too large: the params of initialize may have ${MAX_INITIALIZE} characters.`;
-      return answerError(res, 413, { code: ErrorCode.server, message }, initialize.id);
+    if (req.headers['mcp-session-id'] !== undefined) {
+      const message = 'initialize does not take a session id.';
+      return answerError(res, 400, { code: ErrorCode.invalidRequest, message }, initialize.id);
     }
+    if (!canInitialize(initialize, messages, res)) return;
     const { admission, elsewhere, refuse, sessions } = this.#options;
     const admitted = admission.admit();
     if ('release' in admitted) return sessions.open(initialize, admitted.release, req, res);
@@ -150,10 +138,6 @@ export class LegacyEndpoint {
   }
 }
 
-function isInitialize(message: JsonRpcMessage): message is JsonRpcRequest {
-  return isRequest(message) && message.method === 'initialize';
-}
-
 function isPing(message: JsonRpcMessage): message is JsonRpcRequest {
   return isRequest(message) && message.method === 'ping';
 }
@@ -166,17 +150,5 @@ function sessionIdOf(req: IncomingMessage, res: ServerResponse): string | undefi
     answerError(res, 400, { code: ErrorCode.server, message });
     return undefined;
   }
-  const version = req.headers['mcp-protocol-version'];
-  if (version !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(String(version))) {
-    const supported = SUPPORTED_PROTOCOL_VERSIONS.join(', ');
-    const message = `Bad request: MCP-Protocol-Version "${version}" is not supported. Supported: ${supported}.`;
-    answerError(res, 400, { code: ErrorCode.server, message });
-    return undefined;
-  }
-  return id;
-}
-
-function accepts(req: IncomingMessage, type: string): boolean {
-  const accept = req.headers.accept ?? '';
-  return accept.includes(type) || accept.includes('*/*') || accept.includes(`${type.split('/')[0]}/*`);
+  return knowsVersion(req, res) ? id : undefined;
 }

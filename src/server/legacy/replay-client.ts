@@ -9,11 +9,17 @@ const ID_PREFIX = 'berth-replay:';
 export class Replay {
   readonly #deliver: (message: JsonRpcMessage, context: MessageContext) => boolean;
   readonly #waiting = new Map<string, (response: JsonRpcResponse) => void>();
+  readonly #context: MessageContext;
   readonly #aborted = Promise.withResolvers<never>();
   #last = 0;
 
-  constructor(deliver: (message: JsonRpcMessage, context: MessageContext) => boolean) {
+  /** `context`: of the client's message that all this is done for, such as who it says it is. */
+  constructor(
+    deliver: (message: JsonRpcMessage, context: MessageContext) => boolean,
+    context: MessageContext = NO_CONTEXT,
+  ) {
     this.#deliver = deliver;
+    this.#context = context;
     // Whoever waits is told; nobody may be waiting.
     this.#aborted.promise.catch(() => {});
   }
@@ -22,7 +28,7 @@ export class Replay {
   async run({ initialize, logLevel, subscriptions }: SessionRecord): Promise<void> {
     const answer = await this.#ask('initialize', initialize);
     if ('error' in answer) throw new Error(`The module refused to go on with a session: ${answer.error.message}`);
-    this.#deliver({ jsonrpc: '2.0', method: 'notifications/initialized' }, CONTEXT);
+    this.#deliver({ jsonrpc: '2.0', method: 'notifications/initialized' }, this.#context);
     // A module that has no use for these any more answers with an error, which changes nothing for the client.
     if (logLevel !== undefined) await this.#ask('logging/setLevel', { level: logLevel });
     for (const uri of subscriptions) await this.#ask('resources/subscribe', { uri });
@@ -47,7 +53,7 @@ export class Replay {
     const id = `${ID_PREFIX}${++this.#last}`;
     const answered = new Promise<JsonRpcResponse>((resolve) => {
       this.#waiting.set(id, resolve);
-      const known = this.#deliver({ jsonrpc: '2.0', id, method, params }, CONTEXT);
+      const known = this.#deliver({ jsonrpc: '2.0', id, method, params }, this.#context);
       if (known) return;
       this.#waiting.delete(id);
       resolve({ jsonrpc: '2.0', id, error: { code: -32601, message: `${method} is not understood.` } });
@@ -57,7 +63,7 @@ export class Replay {
 }
 
 /** What a handler may know of a request that no HTTP request brought. */
-const CONTEXT: MessageContext = {
+const NO_CONTEXT: MessageContext = {
   requestInfo: { headers: {}, url: new URL('http://localhost/mcp') },
   request: new Request('http://localhost/mcp', { method: 'POST' }),
   closeStandaloneSSEStream() {},

@@ -29,6 +29,8 @@ export class ServerObject {
   readonly #transport: SessionTransport;
   readonly #onEnd: OnEnd[] = [];
   #server: ServerProduct | undefined;
+  /** Tells that nothing of a raw one runs any more. */
+  #gone: () => void = () => {};
   #replay: Replay | undefined;
   #over = false;
   #ended: EndReason | undefined;
@@ -47,11 +49,14 @@ export class ServerObject {
     await within(CREATE_LIMIT_MS, this.#open());
   }
 
-  /** Makes it again for a session that had one before: tells it what its client once told, and keeps the answers. */
-  async reopen(): Promise<void> {
+  /**
+   * Makes it again for a session that had one before: tells it what its client once told, with the context of the message
+   * that it is made for, and keeps the answers.
+   */
+  async reopen(context?: MessageContext): Promise<void> {
     await this.open();
     if (this.#over) return;
-    this.#replay = new Replay((message, context) => this.deliver(message, context));
+    this.#replay = new Replay((message, itsContext) => this.deliver(message, itsContext), context);
     try {
       await within(CREATE_LIMIT_MS, this.#replay.run(this.#options.record));
     } finally {
@@ -83,7 +88,8 @@ export class ServerObject {
     const { record, handlers } = this.#options;
     const server = await this.#options.create({
       era: 'legacy',
-      id: record.id,
+      // What is not a session has no id.
+      id: record.id === '' ? undefined : record.id,
       state: record.state,
       fleetKey: this.#options.fleetKey(),
       onEnd: (callback) => {
@@ -105,7 +111,7 @@ export class ServerObject {
     // another session refuses, and is not ours to close.
     if ('receive' in server) {
       this.#server = server;
-      await connectRaw(server, this.#transport, observer, {
+      this.#gone = await connectRaw(server, this.#transport, observer, {
         send: (message, relatedTo) => this.#send(message, relatedTo),
         answer: (id, answer) => this.#answer(id, answer),
         lost: (why, notBegun) => this.#lost(why, notBegun),
@@ -138,7 +144,13 @@ export class ServerObject {
 
   #close(): void {
     this.#over = true;
-    this.#attempt(() => this.#server?.close());
+    this.#attempt(async () => {
+      try {
+        await this.#server?.close();
+      } finally {
+        this.#gone();
+      }
+    });
   }
 
   /** The module's code may throw, reject, or return nothing where a promise was expected. */

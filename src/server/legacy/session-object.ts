@@ -1,5 +1,6 @@
 import type { EndReason } from '../../sources/define-server.ts';
 import type { OnEnd, ServerObject } from './server-object.ts';
+import type { MessageContext } from './session-transport.ts';
 
 export interface SessionObjectOptions {
   /** A server object that is neither open nor spoken to yet. */
@@ -42,10 +43,13 @@ export class SessionObject {
     await this.#current.open();
   }
 
-  /** Resolves with the object, made again if need be; with nothing when that fails, or the session is over meanwhile. */
-  wake(): Promise<ServerObject | undefined> {
+  /**
+   * Resolves with the object, made again if need be for a message with this context; with nothing when that fails, or the
+   * session is over meanwhile.
+   */
+  wake(context?: MessageContext): Promise<ServerObject | undefined> {
     if (this.#current !== undefined) return Promise.resolve(this.#current);
-    this.#making ??= this.#make().finally(() => {
+    this.#making ??= this.#make(context).finally(() => {
       this.#making = undefined;
     });
     return this.#making;
@@ -72,10 +76,10 @@ export class SessionObject {
     else if (this.#making === undefined) this.#tell(reason);
   }
 
-  async #make(): Promise<ServerObject | undefined> {
+  async #make(context: MessageContext | undefined): Promise<ServerObject | undefined> {
     const object = this.#options.make();
     try {
-      await object.reopen();
+      await object.reopen(context);
     } catch (error) {
       object.rest();
       this.#options.failed(error);

@@ -22,14 +22,14 @@ export interface Outbound {
 
 /** The `Transport` of both SDKs: all that a server object sees of its session. Holds no state of its own. */
 export class SessionTransport {
-  readonly sessionId: string;
+  readonly sessionId?: string;
   readonly #outbound: Outbound;
   onmessage?: (message: JsonRpcMessage, context?: MessageContext) => void;
   onclose?: () => void;
   onerror?: (error: Error) => void;
 
   constructor(sessionId: string, outbound: Outbound) {
-    this.sessionId = sessionId;
+    if (sessionId !== '') this.sessionId = sessionId;
     this.#outbound = outbound;
   }
 

@@ -52,6 +52,8 @@ export interface SessionOptions {
   readonly fleetKey: () => string;
   /** Whether a server object may be made again for it. */
   readonly parkable: boolean;
+  /** Whether its client can come back for what it missed; so unless it says otherwise. */
+  readonly resumable?: boolean;
   create(session: ServerSession): ServerProduct | Promise<ServerProduct>;
 }
 
@@ -100,7 +102,11 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   }
 
   get primes(): boolean {
-    return this.record.protocolVersion >= '2025-11-25';
+    return this.resumable && this.record.protocolVersion >= '2025-11-25';
+  }
+
+  get resumable(): boolean {
+    return this.#options.resumable ?? true;
   }
 
   /** Whether its standalone stream is open. */
@@ -154,7 +160,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
             requests: requests.map((request) => request.id),
             batch,
             host: this,
-            headers: this.record.protocolVersion === '' ? { 'mcp-session-id': this.record.id } : {},
+            headers: this.record.protocolVersion === '' && this.resumable ? { 'mcp-session-id': this.record.id } : {},
           });
     if (exchange !== undefined) this.#exchanges.add(exchange);
     const used = messages.some(isUse);
@@ -234,7 +240,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
     this.rest();
     for (const { message, context } of again) {
       this.#sentAgain.add(message);
-      if (isRequest(message)) void this.#object.wake().then((woken) => this.#deliver(message, woken, context));
+      if (isRequest(message)) void this.#object.wake(context).then((woken) => this.#deliver(message, woken, context));
       else this.#take(message, context);
     }
   }
@@ -343,7 +349,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
     if (isResponse(message) && message.id !== undefined && message.id !== null) this.#answered(message.id);
     const object = this.#object.current;
     if (object !== undefined) object.deliver(message, context);
-    else void this.#object.wake().then((woken) => woken?.deliver(message, context));
+    else void this.#object.wake(context).then((woken) => woken?.deliver(message, context));
   }
 
   #serve(request: JsonRpcRequest, exchange: Exchange, context: MessageContext): void {
@@ -355,7 +361,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
     if (refusal !== undefined) this.#fail(request, ErrorCode.invalidRequest, refusal);
     else if (object !== undefined) this.#deliver(request, object, context);
     else if (request.method === 'ping') void this.#respond({ jsonrpc: '2.0', id: request.id, result: {} });
-    else void this.#object.wake().then((woken) => this.#deliver(request, woken, context));
+    else void this.#object.wake(context).then((woken) => this.#deliver(request, woken, context));
   }
 
   #deliver(request: JsonRpcRequest, object: ServerObject | undefined, context: MessageContext): void {

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
-import { idOf } from '../../protocol/json-rpc.ts';
+import { InMemoryServerEventBus, type ServerEventBus } from '@modelcontextprotocol/server';
+import { ErrorCode, idOf } from '../../protocol/json-rpc.ts';
+import type { ChangesFilter } from '../../sources/bridge/follow-changes.ts';
 import type { AnyMcpServer, Notifier, ServerDefinition, ServerSession } from '../../sources/define-server.ts';
 import type { Source } from '../../sources/source.ts';
 import type { Admission } from '../admission.ts';
-import { answerEmpty, answerText } from '../answers.ts';
+import { answerEmpty, answerError, answerText } from '../answers.ts';
 import type { Classified } from '../classify.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
@@ -22,6 +23,8 @@ type Handler = ReturnType<CreateHandler>;
 export interface ModernEndpointOptions {
   readonly definition: ServerDefinition;
   readonly createHandler: CreateHandler;
+  readonly follow: Source['follow'];
+  readonly proxy: Source['modernProxy'];
   readonly admission: Admission;
   readonly metrics: Pick<SessionMetrics, 'requestStarted' | 'requestOver'>;
   readonly streams: StreamRegistry;
@@ -43,7 +46,7 @@ export class ModernEndpoint {
 
   constructor(options: ModernEndpointOptions) {
     this.#options = options;
-    this.#requests = this.#createHandler();
+    this.#requests = this.#createHandler(this.#bus);
   }
 
   get notify(): Notifier {
@@ -54,7 +57,12 @@ export class ModernEndpoint {
    * Serves one POST; the slot is taken before anything is awaited, and held until handler and answer are both over.
    * Without a slot it is offered elsewhere.
    */
-  async post({ body, method, isRequest }: ModernBody, work: Work, elsewhere: Elsewhere, refuse: Refuse): Promise<void> {
+  async post(
+    { body, method, isRequest }: ModernBody,
+    work: Work & { readonly body: string },
+    elsewhere: Elsewhere,
+    refuse: Refuse,
+  ): Promise<void> {
     const { req, res } = work;
     // A notification has no session to change and no answer to give; a server object for it would be made for nothing.
     if (method !== undefined && !isRequest) return answerEmpty(res, 202);
@@ -77,14 +85,16 @@ export class ModernEndpoint {
       // A listener stays: it counts as it is, not as a mean.
       if (method !== 'subscriptions/listen') exchange.onOver(this.#options.admission.countShortRequest());
     }
+    const { proxy } = this.#options;
     try {
+      if (proxy?.available === true) return await proxy.pass(req, work.body, res, gone.signal);
       const request = new Request(urlOf(req), {
         method: 'POST',
         headers: webHeaders(req),
         signal: gone.signal,
       });
       this.#exchanges.set(request, exchange);
-      if (method === 'subscriptions/listen') await this.#listen(request, body, res);
+      if (method === 'subscriptions/listen') await this.#listen(request, body, req, res);
       else await this.#write(await this.#requests.fetch(request, { parsedBody: body }), 'request', res);
     } catch (error) {
       this.#options.log.error({ err: error }, 'Modern request failed');
@@ -106,7 +116,7 @@ export class ModernEndpoint {
     return this.#listens.size;
   }
 
-  #createHandler(): Handler {
+  #createHandler(bus: ServerEventBus): Handler {
     return this.#options.createHandler(
       async ({ requestInfo }) => {
         const exchange = requestInfo && this.#exchanges.get(requestInfo);
@@ -122,7 +132,7 @@ export class ModernEndpoint {
       },
       {
         legacy: 'reject',
-        bus: this.#bus,
+        bus,
         // Slots bound the listeners; the SDK's own in-band limit must never answer first.
         maxSubscriptions: Number.MAX_SAFE_INTEGER,
         // The process keeps all its streams alive with one timer.
@@ -142,10 +152,17 @@ export class ModernEndpoint {
     }
   }
 
-  async #listen(request: Request, body: unknown, res: ServerResponse): Promise<void> {
-    const handler = this.#createHandler();
+  async #listen(request: Request, body: unknown, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { follow } = this.#options;
+    // What a server elsewhere tells one listener is for that one alone.
+    const handler = this.#createHandler(follow === undefined ? this.#bus : new InMemoryServerEventBus());
     this.#listens.add(handler);
     try {
+      const filter = filterOf(body);
+      if (follow !== undefined && filter !== undefined) {
+        const problem = await follow(filter, handler.notify, req, request.signal).catch(asError);
+        if (problem !== undefined) return answerError(res, 200, problem, idOf(body));
+      }
       await this.#write(await handler.fetch(request, { parsedBody: body }), 'listen', res);
     } finally {
       this.#listens.delete(handler);
@@ -180,6 +197,20 @@ export class ModernEndpoint {
     metrics.requestStarted('modern');
     exchange.onOver(() => metrics.requestOver('modern', method, (clock() - startedAt) / 1_000));
   }
+}
+
+/** What a server elsewhere said against a listener. */
+function asError(error: unknown): { readonly code: number; readonly message: string } {
+  const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };
+  return { code: typeof code === 'number' ? code : ErrorCode.internal, message: String(message) };
+}
+
+/** What a listener asks for, in so far as it can be read; the SDK says what is wrong with the rest. */
+function filterOf(body: unknown): ChangesFilter | undefined {
+  const filter = (body as { params?: { notifications?: ChangesFilter } }).params?.notifications;
+  const uris = filter?.resourceSubscriptions ?? [];
+  const valid = Array.isArray(uris) && uris.every((uri) => typeof uri === 'string');
+  return typeof filter === 'object' && filter !== null && valid ? filter : undefined;
 }
 
 /** A Host that no URL can have, such as one with credentials, is allowed where every host is. */

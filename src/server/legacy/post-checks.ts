@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
+import { ErrorCode, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
+import { answerError } from '../answers.ts';
+
+/** Characters of `initialize` params: they are kept as long as the session, so that it can be woken with them. */
+export const MAX_INITIALIZE = 64 * 1024;
+
+/** Whether the client takes both forms of an answer; answers 406 if not (MCP 2025-11-25, sending messages). */
+export function acceptsAnswers(req: IncomingMessage, res: ServerResponse): boolean {
+  if (accepts(req, 'application/json') && accepts(req, 'text/event-stream')) return true;
+  const message = 'Not acceptable: the client must accept application/json and text/event-stream.';
+  answerError(res, 406, { code: ErrorCode.server, message });
+  return false;
+}
+
+/** Whether the client takes a stream; answers 406 if not. */
+export function acceptsStream(req: IncomingMessage, res: ServerResponse): boolean {
+  if (accepts(req, 'text/event-stream')) return true;
+  answerError(res, 406, {
+    code: ErrorCode.server,
+    message: 'Not acceptable: the client must accept text/event-stream.',
+  });
+  return false;
+}
+
+/** Whether the version that a request names, if it names one, is known here; answers 400 if not. */
+export function knowsVersion(req: IncomingMessage, res: ServerResponse): boolean {
+  const version = req.headers['mcp-protocol-version'];
+  if (version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(String(version))) return true;
+  const supported = SUPPORTED_PROTOCOL_VERSIONS.join(', ');
+  const message = `Bad request: MCP-Protocol-Version "${version}" is not supported. Supported: ${supported}.`;
+  answerError(res, 400, { code: ErrorCode.server, message });
+  return false;
+}
+
+/** Whether `initialize` is among the messages. */
+export function initializeAmong(messages: readonly JsonRpcMessage[]): JsonRpcRequest | undefined {
+  return messages.find((message): message is JsonRpcRequest => isRequest(message) && message.method === 'initialize');
+}
+
+/** Whether an `initialize` can be served; answers what is wrong with it if not. */
+export function canInitialize(
+  initialize: JsonRpcRequest,
+  messages: readonly JsonRpcMessage[],
+  res: ServerResponse,
+): boolean {
+  if (messages.length > 1) {
+    const message = 'initialize must be sent alone.';
+    answerError(res, 400, { code: ErrorCode.invalidRequest, message }, initialize.id);
+    return false;
+  }
+  if (JSON.stringify(initialize.params ?? {}).length <= MAX_INITIALIZE) return true;
+  const message = `Payload too large: the params of initialize may have ${MAX_INITIALIZE} characters.`;
+  answerError(res, 413, { code: ErrorCode.server, message }, initialize.id);
+  return false;
+}
+
+function accepts(req: IncomingMessage, type: string): boolean {
+  const accept = req.headers.accept ?? '';
+  return accept.includes(type) || accept.includes('*/*') || accept.includes(`${type.split('/')[0]}/*`);
+}

@@ -1,0 +1,162 @@
+import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
+import berth from '../../../package.json' with { type: 'json' };
+import {
+  isRequest,
+  isResponse,
+  type JsonRpcMessage,
+  type JsonRpcNotification,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  type RequestId,
+} from '../../protocol/json-rpc.ts';
+import type { ClientContext, HttpAnswer, RawClient, RawServer } from '../raw-server.ts';
+
+/** What a server said of itself in its answer to `initialize` (MCP 2025-11-25, lifecycle). */
+export interface Introduction {
+  readonly protocolVersion: string;
+  readonly serverInfo: { readonly name: string; readonly version: string };
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  readonly instructions?: string;
+}
+
+/** An answer of a server that is an error. */
+export class RawServerError extends Error {
+  readonly code: number;
+  readonly data: unknown;
+
+  constructor(code: number, message: string, data?: unknown) {
+    super(message);
+    this.code = code;
+    this.data = data;
+  }
+}
+
+export interface RawSessionOptions {
+  readonly context?: ClientContext;
+  readonly clientInfo?: unknown;
+  /** What the server says beside its answers. */
+  onNotification?(notification: JsonRpcNotification): void;
+  /** The server has gone by itself. */
+  onLost?(why: string): void;
+}
+
+export interface AskOptions {
+  /** Ends the waiting, and tells the server so. */
+  readonly signal?: AbortSignal;
+}
+
+const NO_CONTEXT: ClientContext = { headers: {} };
+const METHOD_NOT_FOUND = -32601;
+const UNREACHABLE = -32000;
+
+/**
+ * A session of our own with a raw server, as its client: a client without sampling, elicitation and roots, so that the
+ * server has nothing to ask.
+ */
+export class RawSession implements RawClient {
+  readonly introduction: Promise<Introduction>;
+  readonly #server: RawServer;
+  readonly #options: RawSessionOptions;
+  readonly #waiting = new Map<RequestId, PromiseWithResolvers<JsonRpcResponse>>();
+  #last = 0;
+  #lost: RawServerError | undefined;
+
+  /** Resolves once the server knows this client; rejects, with the server closed, when it does not want to. */
+  static async open(server: RawServer, options: RawSessionOptions = {}): Promise<RawSession> {
+    const session = new RawSession(server, options);
+    try {
+      await session.introduction;
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    return session;
+  }
+
+  private constructor(server: RawServer, options: RawSessionOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.introduction = this.#introduce();
+  }
+
+  /** Rejects with a RawServerError: the server's own, or one that says why there is no answer. */
+  async ask(
+    method: string,
+    params?: JsonRpcRequest['params'],
+    { signal }: AskOptions = {},
+  ): Promise<Readonly<Record<string, unknown>>> {
+    if (this.#lost !== undefined) throw this.#lost;
+    const id = ++this.#last;
+    const answered = Promise.withResolvers<JsonRpcResponse>();
+    this.#waiting.set(id, answered);
+    const cancel = () => {
+      if (!this.#waiting.delete(id)) return;
+      this.#receive({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } });
+      answered.reject(new RawServerError(UNREACHABLE, 'The call was cancelled.'));
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      this.#receive({ jsonrpc: '2.0', id, method, ...(params !== undefined && { params }) });
+      if (signal?.aborted === true) cancel();
+      const answer = await answered.promise;
+      if ('error' in answer) throw new RawServerError(answer.error.code, answer.error.message, answer.error.data);
+      return answer.result;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#end('The session was closed.');
+    await this.#server.close();
+  }
+
+  send(message: JsonRpcMessage): undefined {
+    if (isRequest(message)) return this.#refuse(message);
+    if (!isResponse(message)) return this.#options.onNotification?.(message) as undefined;
+    const { id } = message;
+    if (id === undefined || id === null) return;
+    this.#waiting.get(id)?.resolve(message);
+    this.#waiting.delete(id);
+  }
+
+  answer(id: RequestId, { status }: HttpAnswer): void {
+    const message = `The server answered with HTTP status ${status}.`;
+    this.#waiting.get(id)?.reject(new RawServerError(UNREACHABLE, message));
+    this.#waiting.delete(id);
+  }
+
+  lost(why: string): void {
+    if (this.#lost !== undefined) return;
+    this.#end(why);
+    // What is left of it holds something still.
+    void this.#server.close();
+    this.#options.onLost?.(why);
+  }
+
+  #end(why: string): void {
+    this.#lost ??= new RawServerError(UNREACHABLE, why);
+    for (const { reject } of this.#waiting.values()) reject(this.#lost);
+    this.#waiting.clear();
+  }
+
+  async #introduce(): Promise<Introduction> {
+    await this.#server.connect(this);
+    const introduction = await this.ask('initialize', {
+      protocolVersion: LATEST_PROTOCOL_VERSION,
+      capabilities: {},
+      clientInfo: this.#options.clientInfo ?? { name: 'berth', version: berth.version },
+    });
+    this.#receive({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    return introduction as unknown as Introduction;
+  }
+
+  #receive(message: JsonRpcMessage): void {
+    this.#server.receive(message, this.#options.context ?? NO_CONTEXT);
+  }
+
+  #refuse({ id, method }: JsonRpcRequest): undefined {
+    const error = { code: METHOD_NOT_FOUND, message: `This client does not know ${method}.` };
+    this.#receive(method === 'ping' ? { jsonrpc: '2.0', id, result: {} } : { jsonrpc: '2.0', id, error });
+  }
+}

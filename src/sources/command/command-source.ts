@@ -1,0 +1,74 @@
+import { createMcpHandler } from '@modelcontextprotocol/server';
+import type { Logger } from 'pino';
+import berth from '../../../package.json' with { type: 'json' };
+import { UsageError } from '../../config/problems.ts';
+import type { ServeConfig } from '../../config/serve-config.ts';
+import { followChanges } from '../bridge/follow-changes.ts';
+import { modernServer } from '../bridge/modern-server.ts';
+import { type Introduction, RawSession, type RawSessionOptions } from '../bridge/raw-session.ts';
+import type { RawServer } from '../raw-server.ts';
+import type { Source } from '../source.ts';
+import { ChildServer } from './child-server.ts';
+import { Children } from './children.ts';
+import { childEnvironment } from './environment.ts';
+import { SharedChild } from './shared-child.ts';
+import { WarmPool } from './warm-pool.ts';
+
+export interface LoadCommandOptions {
+  readonly config: ServeConfig;
+  readonly log: Logger;
+  /** What the command's environment is chosen from. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** A program that speaks MCP over stdio: each session has a process of its own, unless it is shared. */
+export async function loadCommand(command: readonly string[], options: LoadCommandOptions): Promise<Source> {
+  const { config, log } = options;
+  const clock = () => performance.now();
+  const environment = childEnvironment(options.environment, config.passEnvironment);
+  const { maxMessage, childMemory, childProcesses, maxConnections: limit, startTimeout, silenceTimeout } = config;
+  const children = new Children({ command, environment, maxMessage, childMemory, childProcesses, log, clock });
+  // One client needs one child.
+  const warm = config.share || config.transport === 'stdio' ? 0 : config.warmChildren;
+  const pool = new WarmPool({ spawn: () => children.spawn(), warm, limit, log, clock });
+  const childFor = (session?: string) =>
+    new ChildServer({ take: () => pool.take(), session, startTimeout, silenceTimeout, clock });
+  let introduction: Introduction;
+  try {
+    introduction = await introduce(childFor());
+  } catch (error) {
+    await children.close();
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UsageError([`The command ${command.join(' ')} could not be served: ${message}`]);
+  }
+  const shared = config.share ? new SharedChild(introduction, childFor) : undefined;
+  const serverFor = (session?: string): RawServer => shared?.server() ?? childFor(session);
+  const open = (how: RawSessionOptions) => RawSession.open(serverFor(), how);
+  const { name, version } = introduction.serverInfo;
+  return {
+    definition: {
+      name,
+      version,
+      sessions: config.sessions,
+      start: ({ signal }) => pool.keepWarm(signal),
+      create: ({ era, id }) => (era === 'modern' ? modernServer({ introduction, open }) : serverFor(id)),
+    },
+    libraryVersion: berth.dependencies['@modelcontextprotocol/server'],
+    createModernHandler: createMcpHandler,
+    follow: (filter, notify, context, gone) =>
+      followChanges(filter, { notify, gone, open: (how) => open({ ...how, context }) }),
+    async close() {
+      await shared?.close();
+      await pool.close();
+      await children.close();
+    },
+  };
+}
+
+/** Asks a first process who it is, so that one that can not serve is found before its first client. */
+async function introduce(server: RawServer): Promise<Introduction> {
+  const session = await RawSession.open(server);
+  const introduction = await session.introduction;
+  await session.close();
+  return introduction;
+}

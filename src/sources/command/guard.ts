@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { CHILD_MARKER } from './environment.ts';
+import { GUARD_SCRIPT } from './guard-script.ts';
+import { SHELL } from './spawn-command.ts';
+
+export interface GuardOptions {
+  /** How the markers of this berth's children begin, and no others do. */
+  readonly nonce: string;
+  /** Where the shell finds `sleep`. */
+  readonly path: string | undefined;
+  readonly log: Logger;
+  readonly shell?: string;
+}
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * A shell that outlives this process to end its children, should it be killed before it can: many servers do not
+ * notice that their input has ended.
+ */
+export class Guard {
+  readonly #options: GuardOptions;
+  /** The groups of living children. */
+  readonly #groups = new Set<number>();
+  #shell: ChildProcess | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #pause = FIRST_PAUSE_MS;
+  #unable = false;
+  #closed = false;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** The guard's process, while there is one. */
+  get pid(): number | undefined {
+    return this.#shell?.pid;
+  }
+
+  /** Stands by from now on, before the first child starts. */
+  start(): void {
+    if (this.#closed || this.#unable || this.#shell !== undefined || this.#restart !== undefined) return;
+    const { nonce, path, shell = SHELL, log } = this.#options;
+    if (!existsSync(shell)) {
+      this.#unable = true;
+      log.warn(`Started a command without a guard, since there is no ${shell}: if berth is killed, children may stay`);
+      return;
+    }
+    const guard = spawn(shell, ['-c', GUARD_SCRIPT, 'berth-guard', `${CHILD_MARKER}=${nonce}`], {
+      // A group of its own, so that no signal to berth's reaches it; and no marker, so that no other guard does.
+      detached: true,
+      env: path === undefined ? {} : { PATH: path },
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    this.#shell = guard;
+    guard.unref();
+    // A pipe of a child's is a socket, which alone would keep this process alive.
+    (guard.stdin as unknown as { unref(): void }).unref();
+    guard.stdin.on('error', () => {});
+    let ended = false;
+    const end = (why: string) => {
+      if (!ended) this.#ended(why);
+      ended = true;
+    };
+    guard.once('error', (error) => end(error.message));
+    guard.once('exit', (code, signal) => end(signal ?? `exit code ${code}`));
+    for (const group of this.#groups) this.#tell('begun', group);
+  }
+
+  /** A child has started, with this group. */
+  begun(group: number): void {
+    this.#groups.add(group);
+    this.#tell('begun', group);
+  }
+
+  /** Nothing of that group is left. */
+  ended(group: number): void {
+    this.#groups.delete(group);
+    this.#tell('ended', group);
+  }
+
+  /** There are no children any more: it goes too. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#restart);
+    this.#shell?.stdin?.end('done\n');
+  }
+
+  #tell(word: string, group: number): void {
+    this.#shell?.stdin?.write(`${word} ${group}\n`);
+  }
+
+  #ended(why: string): void {
+    this.#shell = undefined;
+    if (this.#closed) return;
+    this.#options.log.warn({ why, pauseMs: this.#pause }, 'Lost the guard of the children, starting another');
+    this.#restart = setTimeout(() => {
+      this.#restart = undefined;
+      this.start();
+    }, this.#pause).unref();
+    this.#pause = Math.min(LONGEST_PAUSE_MS, this.#pause * 2);
+  }
+}

@@ -1,0 +1,77 @@
+import type { JsonRpcResponse } from '../../protocol/json-rpc.ts';
+
+export interface SilenceWatchOptions {
+  /** Milliseconds for the first answer. */
+  readonly startTimeout: number;
+  /** Milliseconds of silence after that. */
+  readonly silenceTimeout: number;
+  readonly clock: () => number;
+  /** When the child said anything last, by `clock`; `undefined` if it never has. */
+  lastHeard(): number | undefined;
+  /** Whether the child is the one whose turn it is. */
+  owes(): boolean;
+  /** Asks the child for a sign of life, which one that works on something long can still give. */
+  ping(id: string): void;
+  /** Told once, with what to tell the client. */
+  onSilence(why: string): void;
+}
+
+/** How often it looks, in each time that it waits for. */
+const LOOKS = 8;
+const PING_PREFIX = 'berth-ping:';
+
+/** Notices a child that hangs: one that owes an answer, and gives neither that nor any other sign of life. */
+export class SilenceWatch {
+  readonly #options: SilenceWatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #since = 0;
+  #pings = 0;
+  #pinged = false;
+
+  constructor(options: SilenceWatchOptions) {
+    this.#options = options;
+  }
+
+  /** The child owes an answer from now on. */
+  start(): void {
+    if (this.#timer !== undefined) return;
+    this.#since = this.#options.clock();
+    this.#pinged = false;
+    const { startTimeout, silenceTimeout } = this.#options;
+    this.#timer = setInterval(() => this.#look(), Math.min(startTimeout, silenceTimeout) / LOOKS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Whether an answer is one to a ping of this watch. */
+  takes({ id }: JsonRpcResponse): boolean {
+    return typeof id === 'string' && id.startsWith(PING_PREFIX);
+  }
+
+  #look(): void {
+    const { clock, owes, ping, onSilence, startTimeout, silenceTimeout } = this.#options;
+    if (!owes()) return this.stop();
+    const heard = this.#options.lastHeard();
+    if (heard !== undefined && heard > this.#since) {
+      this.#since = heard;
+      this.#pinged = false;
+    }
+    const silence = clock() - this.#since;
+    if (heard === undefined) {
+      if (silence < startTimeout) return;
+      this.stop();
+      return onSilence(`The command did not answer within ${startTimeout} ms (--start-timeout).`);
+    }
+    if (silence >= silenceTimeout) {
+      this.stop();
+      return onSilence(`The command said nothing for ${silenceTimeout} ms, not even to a ping (--silence-timeout).`);
+    }
+    if (!this.#pinged && silence >= silenceTimeout / 2) {
+      this.#pinged = true;
+      ping(`${PING_PREFIX}${++this.#pings}`);
+    }
+  }
+}

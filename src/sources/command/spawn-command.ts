@@ -1,0 +1,38 @@
+import {
+  type ChildProcessWithoutNullStreams,
+  type SpawnOptionsWithStdioTuple,
+  type StdioPipe,
+  spawn,
+} from 'node:child_process';
+
+export const SHELL = '/bin/sh';
+
+/**
+ * V8 reserves 512 MiB for code and Node 64 MiB for threads before a program has done anything; Linux counts both as
+ * data. With less than this a Node program does not start, or hangs as it does.
+ */
+const RESERVED_BY_NODE = 576 * 1024 * 1024;
+
+// A lower limit that is set already stays; a shell that knows none of it still starts the program.
+const LIMITED = 'ulimit -d "$0" 2>/dev/null; exec "$@"';
+
+export interface SpawnOptions {
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Bytes of memory that each process may have, so that a leap within one look at it does not take the whole pod. */
+  readonly memory: number | undefined;
+}
+
+/** Starts a command as the leader of a process group and session of its own. Throws when it can not even be tried. */
+export function spawnCommand({ command, environment, memory }: SpawnOptions): ChildProcessWithoutNullStreams {
+  const [program = '', ...args] = command;
+  const options: SpawnOptionsWithStdioTuple<StdioPipe, StdioPipe, StdioPipe> = {
+    env: environment,
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  };
+  if (memory === undefined) return spawn(program, args, options);
+  const kibibytes = Math.ceil((memory + RESERVED_BY_NODE) / 1024);
+  return spawn(SHELL, ['-c', LIMITED, String(kibibytes), ...command], options);
+}

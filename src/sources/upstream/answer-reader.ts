@@ -1,0 +1,108 @@
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsonRpcMessage } from '../../protocol/json-rpc.ts';
+import { MessageTooLong } from './event-reader.ts';
+import { forgetsSession, MAX_FAILURE_BODY } from './failures.ts';
+import { type kindOf, messagesIn, readBeginning, readText } from './read-answer.ts';
+import { readEvents, startOfStream } from './read-events.ts';
+import { UpstreamError } from './upstream-error.ts';
+import type { UpstreamLink } from './upstream-link.ts';
+
+export interface AnswerReaderOptions {
+  readonly link: UpstreamLink;
+  /** Bytes that a message may have. */
+  readonly maxMessage: number;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+  /** Whether the request has its response. */
+  answered(): boolean;
+  deliver(message: JsonRpcMessage): Promise<void> | undefined;
+  unreadable(): void;
+  /** The upstream does not know the session any more, and the rest of this answer neither. */
+  forgotten(): void;
+}
+
+/** A server should end the stream with the response; one that does not would keep a connection for nothing. */
+const END_GRACE_MS = 1_000;
+/** Times in a row that a stream is resumed without anything new on it. */
+const IDLE_RESUMES = 5;
+
+/** Reads all that the upstream has to say to one request, over as many connections as that takes. */
+export class AnswerReader {
+  readonly #options: AnswerReaderOptions;
+
+  constructor(options: AnswerReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves at the end of the answer, with the response or without; rejects when it broke and can not be resumed. */
+  async read(answer: IncomingMessage, kind: ReturnType<typeof kindOf>): Promise<void> {
+    if (kind === 'events') return await this.#readStream(answer);
+    if (kind === 'other') return void answer.destroy();
+    const { link, maxMessage, deliver } = this.#options;
+    const text = await readText(answer, maxMessage).catch((error) => {
+      throw error instanceof MessageTooLong ? error : new UpstreamError(link.url, 'broken', error);
+    });
+    for (const message of messagesIn(text)) await deliver(message);
+  }
+
+  async #readStream(first: IncomingMessage): Promise<void> {
+    const { link, signal, answered } = this.#options;
+    const position = startOfStream();
+    let answer = first;
+    for (let idle = 0; ; idle++) {
+      const before = position.lastEventId;
+      const broken = await this.#readOnce(answer, position);
+      if (answered() || signal.aborted) return;
+      if (position.lastEventId !== before) idle = 0;
+      if (position.lastEventId === undefined || idle >= IDLE_RESUMES) {
+        if (broken === undefined) return;
+        throw new UpstreamError(link.url, 'broken', broken);
+      }
+      await sleep(position.retry, undefined, { signal });
+      answer = await this.#resume(position.lastEventId);
+      if (answer.statusCode !== 200) return await this.#lost(answer);
+    }
+  }
+
+  /** Answers with what broke it, if anything did. */
+  async #readOnce(answer: IncomingMessage, position: ReturnType<typeof startOfStream>): Promise<unknown> {
+    const { answered, deliver } = this.#options;
+    let ending: NodeJS.Timeout | undefined;
+    try {
+      await readEvents(answer, {
+        ...this.#options,
+        position,
+        deliver(message) {
+          const taken = deliver(message);
+          if (answered()) ending ??= setTimeout(() => answer.destroy(), END_GRACE_MS).unref();
+          return taken;
+        },
+      });
+      return undefined;
+    } catch (error) {
+      if (error instanceof MessageTooLong) throw error;
+      return error;
+    } finally {
+      clearTimeout(ending);
+    }
+  }
+
+  async #resume(lastEventId: string): Promise<IncomingMessage> {
+    const { link, signal } = this.#options;
+    try {
+      return await link.listen(lastEventId, signal);
+    } catch (error) {
+      // Whatever kept it away this time, the request itself was sent.
+      throw error instanceof UpstreamError ? new UpstreamError(link.url, 'broken', error.cause) : error;
+    }
+  }
+
+  async #lost(answer: IncomingMessage): Promise<void> {
+    const { link, forgotten } = this.#options;
+    const body = await readBeginning(answer, MAX_FAILURE_BODY);
+    if (link.sessionId !== undefined && forgetsSession(answer, body)) return forgotten();
+    const why = `the rest of its answer was refused with HTTP status ${answer.statusCode}`;
+    throw new UpstreamError(link.url, 'broken', new Error(why));
+  }
+}
