@@ -20,9 +20,10 @@ test.for(['heap', 'buffers'])('a child that takes too much memory ends alone: %s
   const [modest, glutton] = [calm.spawn(), greedy.spawn()];
   const heard = listenTo(modest);
   listenTo(glutton);
-  const { signal, reason } = await glutton.exited;
-  expect(signal).toBe('SIGKILL');
-  expect(reason).toMatch(/^was ended, since one of its processes used \d+ MiB of memory and 192 MiB are allowed/);
+  // Whichever comes first: we see it, or the kernel gives it no more and it aborts.
+  const seen = 'was ended, since one of its processes used \\d+ MiB of memory and 192 MiB are allowed';
+  const refused = 'was ended by SIG[A-Z]+ under a limit of 192 MiB of memory';
+  expect((await glutton.exited).reason).toMatch(new RegExp(`^(${seen}|${refused}) \\(--child-memory\\)$`));
   await vi.waitFor(() => expect(heard).toHaveLength(1), patience);
 });
 

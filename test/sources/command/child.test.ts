@@ -139,7 +139,7 @@ test.for([
   const { child } = childOf(command, { childMemory });
   const exits: ChildExit[] = [];
   child.listen({ message: () => undefined, exited: (exit) => exits.push(exit) });
-  expect(child.send({ jsonrpc: '2.0', method: 'note' })).toBe(undefined);
+  await child.send({ jsonrpc: '2.0', method: 'note' });
   const { reason } = await child.exited;
   expect(reason).toMatch(/^could not be started \(.*x\): .*(ENOENT|EACCES|E2BIG|not found)/);
   await child.close();
