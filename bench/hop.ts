@@ -10,12 +10,14 @@ import { type ServeProcess, startServe } from './serve-process.ts';
 import { percentile, spread } from './spread.ts';
 
 // What a forwarding hop costs: two processes are one fleet, one client calls a trivial tool of one session, now at the
-// process that holds it, now at the other one, in alternating rounds. Usage: hop.ts [--runs 5] [--calls 2000] [--prof DIR]
+// process that holds it, now at the other one, in alternating rounds. With --upstream the other one is no peer, but has the
+// first as its upstream. Usage: hop.ts [--upstream] [--runs 5] [--calls 2000] [--prof DIR]
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '5' },
     calls: { type: 'string', default: '2000' },
     prof: { type: 'string' },
+    upstream: { type: 'boolean', default: false },
   },
 });
 const ROUNDS = 10;
@@ -36,6 +38,19 @@ async function openPath(asked: ServeProcess, session: string): Promise<Path> {
   const client = await openRawClient(asked.port);
   const request = postOf(asked.port, call, session);
   return { send: () => client.send(request), took: [], edge: 0, owner: 0 };
+}
+
+type Processes = readonly [owner: ServeProcess, edge: ServeProcess];
+
+async function startPeers(): Promise<Processes> {
+  const start = (port: number | undefined) => startServe([source, '--peer-port', String(port), ...flags], profile);
+  return await Promise.all([start(ports[0]), start(ports[1])]);
+}
+
+async function startProxied(): Promise<Processes> {
+  const alone = ['--drain-delay', '0s', '--drain-window', '0s'];
+  const owner = await startServe([source, ...alone], profile);
+  return [owner, await startServe(['--upstream', `http://127.0.0.1:${owner.port}/mcp`, ...alone], profile)];
 }
 
 const cpu = (process: ServeProcess) => process.metric('process_cpu_seconds_total');
@@ -59,16 +74,15 @@ const ports = await freePorts(2);
 const peers = ports.map((port) => `127.0.0.1:${port}`).join(',');
 const profile = values.prof === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.prof}`];
 const flags = ['--peers', peers, '--peer-identity', `key:${key}`, '--drain-delay', '0s', '--drain-window', '0s'];
-const processes = await Promise.all(
-  ports.map((port) => startServe(source, ['--peer-port', String(port), ...flags], profile)),
-);
-const [owner, edge] = processes as [ServeProcess, ServeProcess];
+const processes = values.upstream ? await startProxied() : await startPeers();
+const [owner, edge] = processes;
 const calls = Number(values.calls) / ROUNDS;
 const rows: { direct: Path; forwarded: Path }[] = [];
 try {
   for (let run = 0; run < Number(values.runs); run++) {
     const session = await openRawSession(await openRawClient(owner.port), owner.port);
-    const [direct, forwarded] = [await openPath(owner, session), await openPath(edge, session)];
+    const behind = values.upstream ? await openRawSession(await openRawClient(edge.port), edge.port) : session;
+    const [direct, forwarded] = [await openPath(owner, session), await openPath(edge, behind)];
     for (let i = 0; i < WARM_UP; i++) await (i % 2 === 0 ? direct : forwarded).send();
     for (let i = 0; i < ROUNDS; i++) {
       await round(direct, calls, [edge, owner]);

@@ -15,9 +15,9 @@ export interface ServeProcess {
   metric(name: string): Promise<number>;
 }
 
-/** Starts `berth serve` as a process of its own; resolves once it serves. */
-export function startServe(source: string, flags: readonly string[], nodeFlags: readonly string[] = []) {
-  const args = [...nodeFlags, command, 'serve', source, '--port', '0', '--admin-port', '0', ...flags];
+/** Starts `berth serve` with these arguments as a process of its own; resolves once it serves. */
+export function startServe(serve: readonly string[], nodeFlags: readonly string[] = []) {
+  const args = [...nodeFlags, command, 'serve', '--port', '0', '--admin-port', '0', ...serve];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   return new Promise<ServeProcess>((resolve, reject) => {
     const lines: string[] = [];

@@ -24,7 +24,7 @@ const AT_ONCE = 50;
 
 const source = fileURLToPath(new URL('./five-tools.ts', import.meta.url));
 const flags = ['--transport', 'http-compat', '--max-connections', String(count + 10), '--log-level', 'info'];
-const server = await startServe(source, [...flags, '--drain-delay', '0s', '--drain-window', '0s']);
+const server = await startServe([source, ...flags, '--drain-delay', '0s', '--drain-window', '0s']);
 const { port } = server;
 const head = `HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n`;
 

@@ -259,7 +259,7 @@ export class SseSession implements Outbound, RawOutbound {
   }
 
   #write(data: string): Promise<void> | undefined {
-    return this.#ended === undefined ? this.#stream.raw(`event: message\ndata: ${data}\n\n`) : undefined;
+    return this.#ended === undefined ? this.#stream.message(data) : undefined;
   }
 
   #cancelled(params: Readonly<Record<string, unknown>> | undefined): void {

@@ -9,7 +9,7 @@ import {
   type JsonRpcMessage,
   type RequestId,
 } from '../../protocol/json-rpc.ts';
-import { type Line, Lines } from '../../sources/command/lines.ts';
+import { type Line, Lines } from '../../protocol/lines.ts';
 
 export interface LineTransportOptions {
   readonly input: Readable;

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { isMessage, type JsonRpcMessage } from '../../protocol/json-rpc.ts';
-import { Lines } from './lines.ts';
+import { Lines } from '../../protocol/lines.ts';
 
 export interface ChildOutputOptions {
   /** Bytes of one message. */

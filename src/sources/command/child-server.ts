@@ -22,6 +22,9 @@ export interface ChildServerOptions {
   readonly clock: () => number;
 }
 
+/** More than the requests of one session that may be in flight usually amount to. */
+const MOST_UNSENT = 64 * 1024 * 1024;
+
 /** The server of one session: a child of its own, which is told and asked over stdio (MCP 2025-11-25, stdio). */
 export class ChildServer implements RawServer {
   readonly #options: ChildServerOptions;
@@ -66,7 +69,10 @@ export class ChildServer implements RawServer {
     } else if (message.method === 'notifications/cancelled') {
       this.#owed.delete(message.params?.['requestId'] as RequestId);
     }
-    void this.#child?.send(message);
+    const child = this.#child;
+    // A client goes on sending, whether its server reads or not.
+    if (child !== undefined && child.unsent > MOST_UNSENT) this.#giveUp('The command does not read what it is sent.');
+    else void child?.send(message);
   }
 
   async close(): Promise<void> {

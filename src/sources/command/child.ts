@@ -49,6 +49,9 @@ const PATIENCE_AFTER_SIGTERM_MS = 3_000;
 /** Time for what a child said before its end to be taken by a slow reader. */
 const PATIENCE_FOR_LAST_MESSAGES_MS = 5_000;
 
+/** How programs end that get no more memory: V8 by a trap or abort, others by using what they did not get. */
+const OUT_OF_MEMORY: readonly NodeJS.Signals[] = ['SIGABRT', 'SIGTRAP', 'SIGSEGV', 'SIGILL'];
+
 /** One running process that speaks MCP over stdio, with whatever it has started. */
 export class Child {
   /** What its processes bear in their environment. */
@@ -115,7 +118,12 @@ export class Child {
     started.once('exit', (code, signal) => {
       this.#ended = true;
       void this.#end(allSaid, gone.resolve).then(() => {
-        exit.resolve({ code, signal, reason: this.#reason ?? this.#startProblem(code), lastWords: this.#words.text });
+        exit.resolve({
+          code,
+          signal,
+          reason: this.#reason ?? this.#limitProblem(code, signal),
+          lastWords: this.#words.text,
+        });
       });
     });
   }
@@ -123,6 +131,11 @@ export class Child {
   /** When it said anything last, by the clock; it is now while it waits for us to listen. `undefined`: never yet. */
   get lastHeard(): number | undefined {
     return this.#output?.lastHeard;
+  }
+
+  /** Bytes that were sent and that it has not taken. */
+  get unsent(): number {
+    return this.#process?.stdin.writableLength ?? 0;
   }
 
   /** Hears what it says, from its first word; called once. */
@@ -206,11 +219,15 @@ export class Child {
     for (const stream of [stdin, stdout, stderr]) stream?.destroy();
   }
 
-  /** The shell that sets the limit tells by these codes that there is no such program (POSIX, exit status of commands). */
-  #startProblem(code: number | null): string | undefined {
+  /** What a limit of memory has to do with the end of it. */
+  #limitProblem(code: number | null, signal: NodeJS.Signals | null): string | undefined {
     const { memory, command } = this.#options;
-    if (memory === undefined || this.lastHeard !== undefined || (code !== 126 && code !== 127)) return undefined;
-    return `could not be started (${command.join(' ')}): ${this.#words.text}`;
+    if (memory === undefined) return undefined;
+    // The shell that sets the limit tells so that there is no such program (POSIX, exit status of commands).
+    if (this.lastHeard === undefined && (code === 126 || code === 127))
+      return `could not be started (${command.join(' ')}): ${this.#words.text}`;
+    if (signal === null || !OUT_OF_MEMORY.includes(signal)) return undefined;
+    return `was ended by ${signal} under a limit of ${Math.floor(memory / 2 ** 20)} MiB of memory (--child-memory)`;
   }
 
   #log(log: Logger): void {

@@ -3,12 +3,15 @@ import type { Logger } from 'pino';
 import berth from '../../../package.json' with { type: 'json' };
 import { UsageError } from '../../config/problems.ts';
 import type { ServeConfig } from '../../config/serve-config.ts';
+import { serversOfAnyEra } from '../bridge/any-era.ts';
 import { followChanges } from '../bridge/follow-changes.ts';
+import { LegacyServer } from '../bridge/legacy-server.ts';
 import { modernServer } from '../bridge/modern-server.ts';
 import { type Introduction, RawSession, type RawSessionOptions } from '../bridge/raw-session.ts';
 import type { RawServer } from '../raw-server.ts';
 import type { Source } from '../source.ts';
 import { ChildServer } from './child-server.ts';
+import { ChildTransport } from './child-transport.ts';
 import { Children } from './children.ts';
 import { childEnvironment } from './environment.ts';
 import { SharedChild } from './shared-child.ts';
@@ -31,8 +34,10 @@ export async function loadCommand(command: readonly string[], options: LoadComma
   // One client needs one child.
   const warm = config.share || config.transport === 'stdio' ? 0 : config.warmChildren;
   const pool = new WarmPool({ spawn: () => children.spawn(), warm, limit, log, clock });
-  const childFor = (session?: string) =>
-    new ChildServer({ take: () => pool.take(), session, startTimeout, silenceTimeout, clock });
+  const childFor = serversOfAnyEra({
+    legacy: (session) => new ChildServer({ take: () => pool.take(), session, startTimeout, silenceTimeout, clock }),
+    modern: () => new LegacyServer(() => new ChildTransport(() => pool.take())),
+  });
   let introduction: Introduction;
   try {
     introduction = await introduce(childFor());

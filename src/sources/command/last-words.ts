@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { Lines } from './lines.ts';
+import { Lines } from '../../protocol/lines.ts';
 
 const LONGEST_LINE = 8 * 1024;
 /** Bytes that are kept for error messages. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import berth from '../../../package.json' with { type: 'json' };
-import { EventReader } from './event-reader.ts';
+import { EventReader, MessageTooLong } from './event-reader.ts';
 import { kindOf, messagesIn, readText } from './read-answer.ts';
 import type { UpstreamDoor } from './upstream-door.ts';
 
@@ -40,8 +40,9 @@ export async function discover(door: UpstreamDoor, credentials: OutgoingHttpHead
       repeatable: true,
     });
     return await read(answer);
-  } catch {
-    return { verdict: 'unknown' };
+  } catch (error) {
+    // What talks without end has not understood.
+    return { verdict: error instanceof MessageTooLong ? 'legacy' : 'unknown' };
   }
 }
 

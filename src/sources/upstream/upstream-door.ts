@@ -131,7 +131,9 @@ export class UpstreamDoor {
       outgoing.once('close', () => signal.removeEventListener('abort', abort));
       const connected = watchConnecting(outgoing, request.sent);
       outgoing.once('response', (answer) => {
-        cut = () => void answer.destroy();
+        // Node forgets why an answer broke if nobody listens yet: to its reader it would look complete.
+        answer.on('error', () => {});
+        cut = () => void answer.destroy(new Error('The request was given up.'));
         this.#options.reached();
         resolve(answer);
       });

@@ -20,7 +20,8 @@ export interface UpstreamOptions {
 }
 
 /** A discovery that came to nothing is repeated: an upstream may listen before it serves. */
-const LEARN_AGAIN_MS = 2_000;
+const LEARN_AGAIN_MS = 1_000;
+const LONGEST_LEARN_AGAIN_MS = 60_000;
 
 /** The source that serves a server which listens elsewhere; it may come up later than berth. */
 export function loadUpstream(address: string, { config, log }: UpstreamOptions): Source {
@@ -49,10 +50,10 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
     },
   });
   async function learn(): Promise<void> {
-    while (health.reachable && !lifetime.signal.aborted) {
+    for (let wait = LEARN_AGAIN_MS; health.reachable && !lifetime.signal.aborted; wait *= 2) {
       const verdict = await modernProxy.learn();
       if (verdict !== 'unknown') return log.debug({ upstream: url.href, era: verdict }, 'Learned era of upstream');
-      await pause(LEARN_AGAIN_MS, lifetime.signal);
+      await pause(Math.min(wait, LONGEST_LEARN_AGAIN_MS), lifetime.signal);
     }
   }
   const openRaw = () =>

@@ -38,9 +38,17 @@ async function connect(url: string, capabilities = {}) {
   return client;
 }
 
-type Answer = { readonly content: readonly { readonly text: string }[] };
+interface ToolResult {
+  readonly content: readonly { readonly text: string }[];
+}
+interface Answer {
+  readonly result: ToolResult;
+  readonly error: { readonly message: string };
+}
+const answerOf = async (response: Response | Promise<Response>) => (await (await response).json()) as Answer;
+const textOf = ({ content }: ToolResult) => content[0]?.text ?? '';
 const said = async (client: Client, name: string, args: Record<string, unknown> = {}) =>
-  ((await client.callTool({ name, arguments: args })) as unknown as Answer).content[0]?.text ?? '';
+  textOf((await client.callTool({ name, arguments: args })) as unknown as ToolResult);
 const pidOf = async (client: Client) => Number((await said(client, 'pid')).split(':')[0]);
 
 function alive(pid: number): boolean {
@@ -126,11 +134,11 @@ describe('a child for each session', () => {
   test('that hangs is ended once it owes an answer for longer than --silence-timeout', async () => {
     const lab = await serveLab({ silenceTimeout: '1s' });
     const id = await openSession(lab.url);
-    const { result } = await (await post(lab.url, toolCall(1, 'pid'), inSession(id))).json();
-    const pid = Number(result.content[0].text.split(':')[0]);
+    const { result } = await answerOf(post(lab.url, toolCall(1, 'pid'), inSession(id)));
+    const pid = Number(textOf(result).split(':')[0]);
     process.kill(pid, 'SIGSTOP');
     const answer = await post(lab.url, toolCall(2, 'echo', { value: 'x' }), inSession(id));
-    expect((await answer.json()).error.message).toContain('said nothing for 1000 ms');
+    expect((await answerOf(answer)).error.message).toContain('said nothing for 1000 ms');
     await eventually(
       () => alive(pid),
       (living) => !living,
@@ -153,10 +161,10 @@ describe('a child for each session', () => {
 
   test('serves one request of the modern era', async () => {
     const lab = await serveLab();
-    const pids = [];
+    const pids: string[] = [];
     for (let i = 0; i < 2; i++) {
-      const { result } = await (await modernCall(lab.url, 'pid')).json();
-      pids.push(result.content[0].text);
+      const { result } = await answerOf(modernCall(lab.url, 'pid'));
+      pids.push(textOf(result));
     }
     expect(pids[0]).toMatch(/^\d+:1$/);
     expect(pids[1]).toMatch(/^\d+:1$/);
@@ -176,8 +184,8 @@ describe('one child for all', () => {
     const [one, other] = [await connect(lab.url), await connect(lab.url)];
     const pid = await pidOf(one);
     expect(await pidOf(other)).toBe(pid);
-    const { result } = await (await modernCall(lab.url, 'pid')).json();
-    expect(result.content[0].text).toBe(`${pid}:3`);
+    const { result } = await answerOf(modernCall(lab.url, 'pid'));
+    expect(textOf(result)).toBe(`${pid}:3`);
     await (one.transport as StreamableHTTPClientTransport).terminateSession();
     expect(await pidOf(other)).toBe(pid);
     expect(other.getInstructions()).toBe('For tests.');

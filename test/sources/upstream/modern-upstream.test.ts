@@ -140,6 +140,15 @@ describe('whether it speaks the era is learned', () => {
       'legacy',
       false,
     ],
+    [
+      'no end',
+      (_, res) => {
+        const endless = setInterval(() => res.write(Buffer.alloc(300_000, 'x')), 1);
+        res.once('close', () => clearInterval(endless));
+      },
+      'legacy',
+      false,
+    ],
     ['400', (_, res) => json(res, { error: 'no session' }, 400), 'legacy', false],
     ['401', (_, res) => json(res, {}, 401), 'guarded', true],
     ['503', (_, res) => json(res, {}, 503), 'unknown', false],

@@ -9,8 +9,12 @@ import { serve } from './serving.ts';
 const MIB = 1024 * 1024;
 const MESSAGES = 1_024;
 const MESSAGE_BYTES = 256 * 1024;
+/** What the kernel holds of two connections on loopback, and what berth does. */
+const MOST_AHEAD = 32 * MIB;
 
-test('a stream of 256 MiB through a slow reader costs a bounded part of that, on the way and in memory', async () => {
+test('a stream of 256 MiB through a slow reader costs a bounded part of that, on the way and in memory', {
+  timeout: 90_000,
+}, async () => {
   let written = 0;
   const filler = 'x'.repeat(MESSAGE_BYTES);
   const upstream = await startScripted(async (seen, res) => {
@@ -42,7 +46,7 @@ test('a stream of 256 MiB through a slow reader costs a bounded part of that, on
     await sleep(300);
     return now > 0 && written === now;
   });
-  expect(written).toBeLessThan(24 * MIB);
+  expect(written).toBeLessThan(MOST_AHEAD);
 
   let read = 0;
   let furthestAhead = 0;
@@ -60,7 +64,7 @@ test('a stream of 256 MiB through a slow reader costs a bounded part of that, on
   }
   expect(tail).toContain('{"jsonrpc":"2.0","id":1,"result":{"content":[]}}');
   expect(read).toBeGreaterThan(MESSAGES * MESSAGE_BYTES);
-  expect(furthestAhead).toBeLessThan(24 * MIB);
+  expect(furthestAhead).toBeLessThan(MOST_AHEAD);
   // Of both servers and the reader together, with what is not collected yet.
   expect(mostMemory).toBeLessThan(160 * MIB);
 });

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Lines } from '../../../src/sources/command/lines.ts';
+import { Lines } from '../../src/protocol/lines.ts';
 
 const LIMIT = 40;
 
