@@ -108,8 +108,8 @@ function isServiceLink(name: string, value: string): boolean {
 }
 
 function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
-  // BERTH_VALUES is for whoever runs `cdk8s synth` in the same shell.
-  const known = [...serveConfigKeys.map(environmentName), 'BERTH_CONFIG', 'BERTH_VALUES'];
+  // BERTH_VALUES is for whoever runs `cdk8s synth` in the same shell; BERTH_CHILD marks what another berth has started.
+  const known = [...serveConfigKeys.map(environmentName), 'BERTH_CONFIG', 'BERTH_VALUES', 'BERTH_CHILD'];
   return Object.entries(environment)
     .filter(([name, value]) => name.startsWith('BERTH_') && !known.includes(name) && !isServiceLink(name, value ?? ''))
     .map(([name]) => `${name} is not known.${didYouMean(name, known)}`);

@@ -27,8 +27,22 @@ export interface FixtureProcess extends FixtureServer {
 }
 
 /** Runs `berth serve` with the fixture server as a process of its own, and resolves once it says where it listens. */
-export async function serveFixture(flags: readonly string[] = []): Promise<FixtureProcess> {
-  const args = [command, 'serve', fixture, ...FLAGS, ...flags];
+export function serveFixture(flags: readonly string[] = []): Promise<FixtureProcess> {
+  return serve([fixture, ...flags]);
+}
+
+/** The same, with the fixture server as a command of its own that speaks stdio. */
+export function serveFixtureAsCommand(): Promise<FixtureProcess> {
+  return serve(['--', process.execPath, command, 'serve', '--transport', 'stdio', fixture]);
+}
+
+/** Runs `berth serve` before a server that listens elsewhere. */
+export function serveUpstream(url: string): Promise<FixtureProcess> {
+  return serve(['--upstream', url]);
+}
+
+async function serve(what: readonly string[]): Promise<FixtureProcess> {
+  const args = [command, 'serve', ...FLAGS, ...what];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'exit');
   const close = async () => {

@@ -24,7 +24,11 @@ export interface LabOptions {
 }
 
 /** Starts a server on ports of the system's choice, with the lab's tools unless told otherwise; it ends with the test. */
-export async function startLab(settings: Settings = {}, exported?: unknown, { sessions, place, source: given }: LabOptions = {}) {
+export async function startLab(
+  settings: Settings = {},
+  exported?: unknown,
+  { sessions, place, source: given }: LabOptions = {},
+) {
   const { definition, notes } = createLab(sessions);
   const config = readServeConfig({ flags: { ...QUICK, ...settings }, environment: {} });
   const source = given ?? (await sourceOf(exported ?? definition, 'lab', import.meta.url));
