@@ -1,8 +1,12 @@
 import type { V1Container, V1Probe, V1VolumeMount } from '@kubernetes/client-node';
+import { CONTAINER_NAME } from '../src/values/pod-parts.ts';
 import type { Values } from '../src/values/schema.ts';
-import { CONTAINER_NAME } from '../src/values/server-checks.ts';
+import { sourceKind } from '../src/values/source-kind.ts';
 import { serveArguments } from './arguments.ts';
 import { environment } from './environment.ts';
+import { commandMounts } from './folders.ts';
+import { imageReference } from './image-reference.ts';
+import { INSTALLED_PROGRAM } from './installer.ts';
 import { identityMounts } from './peer-identity.ts';
 import { containerPorts, PORT_NAMES } from './ports.ts';
 import { resources } from './resources.ts';
@@ -11,11 +15,17 @@ import { securityContext } from './security.ts';
 /** The container that serves MCP. */
 export function container(values: Values): V1Container {
   const { server, probes } = values;
-  const volumeMounts = [...identityMounts(values), ...(server.volumeMounts as unknown as V1VolumeMount[])];
+  const image = server.commandImage ?? values.image;
+  const volumeMounts = [
+    ...identityMounts(values),
+    ...commandMounts(values),
+    ...(server.volumeMounts as unknown as V1VolumeMount[]),
+  ];
   return {
     name: CONTAINER_NAME,
-    image: imageReference(values.image),
-    imagePullPolicy: values.image.pullPolicy,
+    image: imageReference(image),
+    imagePullPolicy: image.pullPolicy,
+    ...(server.commandImage === undefined ? {} : { command: INSTALLED_PROGRAM }),
     args: serveArguments(values),
     env: environment(values),
     ...(server.envFrom.length === 0 ? {} : { envFrom: server.envFrom }),
@@ -24,18 +34,14 @@ export function container(values: Values): V1Container {
       containerPort,
       protocol: 'TCP',
     })),
-    startupProbe: probe('/health-check', probes.startup),
+    // What is Ready once the upstream is must not be restarted for an upstream that is not.
+    startupProbe: probe(sourceKind(values) === 'upstream' ? '/livez' : '/health-check', probes.startup),
     readinessProbe: probe('/health-check', probes.readiness),
     livenessProbe: probe('/livez', probes.liveness),
     resources: resources(values),
-    securityContext: securityContext(values),
+    securityContext: securityContext(values.securityContext),
     ...(volumeMounts.length === 0 ? {} : { volumeMounts }),
   };
-}
-
-/** `repository:tag@digest`, each part that is given. */
-function imageReference({ repository, tag, digest }: Values['image']): string {
-  return `${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
 /** On the admin listener, which a full or busy public listener does not hold up. */

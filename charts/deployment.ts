@@ -9,10 +9,13 @@ import { gracePeriodSeconds } from '../src/values/drain-time.ts';
 import { fixedReplicas } from '../src/values/scale.ts';
 import type { Values } from '../src/values/schema.ts';
 import { container } from './container.ts';
+import { folderVolumes } from './folders.ts';
+import { installer } from './installer.ts';
 import type { Named } from './kubernetes-object.ts';
 import { labels, metadata, selectorLabels, serviceAccountName } from './names.ts';
 import { identityVolumes } from './peer-identity.ts';
 import { podSecurityContext } from './security.ts';
+import { sidecar } from './sidecar.ts';
 
 /** The pods of the fleet; without a number of replicas when an autoscaler owns it. */
 export function deployment(values: Values): Named<V1Deployment> {
@@ -61,16 +64,26 @@ function podSpec(values: Values): V1PodSpec {
     // A Service named berth would otherwise set BERTH_PORT, which the server would read as its own.
     enableServiceLinks: false,
     terminationGracePeriodSeconds: gracePeriodSeconds(values),
+    // A command may leave processes behind; the pause container reaps them, and Node as process 1 would not.
+    ...(values.server.command === undefined ? {} : { shareProcessNamespace: true }),
     securityContext: podSecurityContext(values),
+    ...whenAny('initContainers', initContainers(values)),
     containers: [container(values), ...(values.extraContainers as unknown as V1Container[])],
     ...(values.priorityClassName === undefined ? {} : { priorityClassName: values.priorityClassName }),
     ...whenAny('imagePullSecrets', values.imagePullSecrets),
-    ...whenAny('volumes', [...identityVolumes(values), ...values.server.volumes]),
+    ...whenAny('volumes', [...identityVolumes(values), ...folderVolumes(values), ...values.server.volumes]),
     ...whenAny('nodeSelector', values.nodeSelector),
     ...whenAny('tolerations', values.tolerations),
     ...whenAny('affinity', values.affinity),
     ...whenAny('topologySpreadConstraints', values.topologySpreadConstraints.map(spreadOver(values))),
   };
+}
+
+function initContainers(values: Values): V1Container[] {
+  return [
+    ...(values.server.commandImage === undefined ? [] : [installer(values)]),
+    ...(values.sidecar === undefined ? [] : [sidecar(values, values.sidecar)]),
+  ];
 }
 
 /** A constraint without a selector counts no pods at all, so it counts the fleet's own. */

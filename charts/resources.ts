@@ -1,5 +1,5 @@
 import type { V1ResourceRequirements } from '@kubernetes/client-node';
-import { parkedLimit } from '../src/config/serve-config.ts';
+import { parkedLimit, type ServeConfig } from '../src/config/serve-config.ts';
 import type { Values } from '../src/values/schema.ts';
 import { effectiveSettings } from '../src/values/server-values.ts';
 
@@ -10,6 +10,8 @@ const PROCESS_BYTES = 128 * MIB;
 const SESSION_BYTES = 96 * 1024;
 /** A parked session is its record, without server object and stream. */
 const PARKED_BYTES = 4 * 1024;
+/** A process of a command, as a small server in Node or Python has it for itself. */
+const CHILD_BYTES = 48 * MIB;
 /** Steps that keep the number readable, and the same for caps that differ by little. */
 const STEP_BYTES = 32 * MIB;
 
@@ -18,8 +20,15 @@ export function resources(values: Pick<Values, 'resources' | 'server'>): V1Resou
   if (values.resources !== undefined) return values.resources;
   const settings = effectiveSettings(values.server);
   const held = settings.maxConnections * (SESSION_BYTES + settings.maxEventLog);
-  const needed = PROCESS_BYTES + held + parkedLimit(settings) * PARKED_BYTES;
-  const mebibytes = (Math.ceil(needed / STEP_BYTES) * STEP_BYTES) / MIB;
+  const children = values.server.command === undefined ? 0 : mostChildren(settings) * CHILD_BYTES;
+  const needed = rounded(PROCESS_BYTES + held + parkedLimit(settings) * PARKED_BYTES + children);
+  // One that goes up to its own limit must meet that one first: beyond the container's, all of its processes end.
+  const limit = 2 * needed + rounded(settings.childMemory ?? 0);
   // A CPU limit would throttle the event loop in the middle of a burst; the request is what scheduling needs.
-  return { requests: { cpu: '100m', memory: `${mebibytes}Mi` }, limits: { memory: `${2 * mebibytes}Mi` } };
+  return { requests: { cpu: '100m', memory: `${needed / MIB}Mi` }, limits: { memory: `${limit / MIB}Mi` } };
 }
+
+const mostChildren = ({ share, maxConnections, warmChildren }: ServeConfig) =>
+  share ? 1 : maxConnections + warmChildren;
+
+const rounded = (bytes: number) => Math.ceil(bytes / STEP_BYTES) * STEP_BYTES;

@@ -16,8 +16,8 @@ export function podSecurityContext(values: Pick<Values, 'podSecurityContext'>): 
 }
 
 /** What Pod Security "restricted" asks of a container, with a read-only root, and the user's fields laid over. */
-export function securityContext(values: Pick<Values, 'securityContext'>): V1SecurityContext {
-  const { capabilities, ...given } = values.securityContext;
+export function securityContext(laidOver: Values['securityContext']): V1SecurityContext {
+  const { capabilities, ...given } = laidOver;
   return {
     allowPrivilegeEscalation: false,
     // What is added back does not give back all the others.

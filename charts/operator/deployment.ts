@@ -59,7 +59,7 @@ function container({ image, namespaces }: OperatorOptions): V1Container {
     livenessProbe: { ...probe('/livez'), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
     // Enough for 10,000 pods. No limit on CPU, which would throttle what the autoscalers wait for.
     resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { memory: '512Mi' } },
-    securityContext: securityContext({ securityContext: {} }),
+    securityContext: securityContext({}),
   };
 }
 

@@ -21,6 +21,8 @@ const IN_RESOURCES: Readonly<Record<string, Tree>> = {
   replicas: { description: 'pods to run; if not set one at first, and then as many as somebody else asks for' },
   // The rules read these, and an API server takes no rule whose cost has no bound.
   'image.repository': { maxLength: 512 },
+  'server.commandImage.repository': { maxLength: 512 },
+  'sidecar.image.repository': { maxLength: 512 },
   'server.drainDelay': { maxLength: 32 },
   'server.drainWindow': { maxLength: 32 },
   'server.longestCall': { maxLength: 32 },

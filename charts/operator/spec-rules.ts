@@ -1,5 +1,5 @@
 import { SCRAPERS } from '../../src/values/autoscaling-checks.ts';
-import { LAST_STEPS_SECONDS } from '../../src/values/drain-time.ts';
+import { LAST_STEPS_SECONDS, SERVER_END_SECONDS } from '../../src/values/drain-time.ts';
 import { OWN_LABELS } from '../../src/values/object-checks.ts';
 import { AUTOSCALER_TOLERANCE } from '../../src/values/scale.ts';
 import { PEER_PORT } from '../../src/values/server-checks.ts';
@@ -113,27 +113,67 @@ const serverRules: readonly SpecRule[] = [
   },
 ];
 
+/** The keys that say what is served; the first that is given is the one that the others are told of. */
+const SOURCES = ['server.source', 'server.command', 'server.upstream', 'sidecar'];
+
+const sourceRules: readonly SpecRule[] = [
+  ...SOURCES.flatMap((path, index) =>
+    SOURCES.slice(0, index).map((other, before) => ({
+      path,
+      rule: `!(${[path, other].map(given).join(' && ')})${SOURCES.slice(0, before)
+        .map((first) => ` || ${given(first)}`)
+        .join('')}`,
+      message: `and ${other} are both given, but a fleet serves one server. Give one of them.`,
+    })),
+  ),
+  ...['server.commandImage', 'server.scratchSize'].map((path) => ({
+    path,
+    rule: `!${given(path)} || ${given('server.command')}`,
+    message: 'is given, but there is no server.command that it would be for.',
+  })),
+  {
+    path: 'server.maxConnections',
+    rule: `!${given('server.command')} || ${value('server.share')} || ${given('server.maxConnections')} || ${given('resources')}`,
+    message: `is not given, but each session of a command is a process of its own, and every pod would ask for memory for {${connections}} of them. Give it, or resources.`,
+  },
+  ...['server.port', 'server.adminPort'].map((path) => ({
+    path: 'sidecar.port',
+    rule: `!${given('sidecar')} || self.sidecar.port != ${value(path)}`,
+    message: `is {self.sidecar.port}, and so is ${path}: the containers of a pod share its ports. Give another one.`,
+  })),
+  {
+    path: 'sidecar.port',
+    rule: `!${given('sidecar')} || self.sidecar.port != ${PEER_PORT}`,
+    message: `is ${PEER_PORT}, the port that the pods of a fleet talk to each other on: the containers of a pod share its ports. Give another one.`,
+  },
+];
+
 const drain = ['server.drainDelay', 'server.drainWindow', 'server.longestCall']
   .map((path) => `duration(${value(path)})`)
   .join(' + ');
 /** Rounded up to a second. */
-const drainSeconds = `(${drain} + duration("999ms")).getSeconds() + ${LAST_STEPS_SECONDS}`;
+const outlivesCalls = `(${given('server.command')} || ${given('sidecar')})`;
+const lastSteps = `(${outlivesCalls} ? ${LAST_STEPS_SECONDS + SERVER_END_SECONDS} : ${LAST_STEPS_SECONDS})`;
+const drainSeconds = `(${drain} + duration("999ms")).getSeconds() + ${lastSteps}`;
 
 const surge = value('strategy.rollingUpdate.maxSurge');
 const unavailable = value('strategy.rollingUpdate.maxUnavailable');
 const isNone = (amount: string) => `${amount} in [dyn(0), dyn("0%")]`;
 
 const workloadRules: readonly SpecRule[] = [
-  {
-    path: 'image.repository',
-    rule: '!self.image.repository.matches(":[^/]*$")',
-    message: 'must be an image without a tag; give image.tag.',
-  },
-  {
-    path: 'image.tag',
-    rule: 'has(self.image.tag) || has(self.image.digest)',
-    message: 'is not given, and neither is image.digest: each node would run whatever "latest" it has.',
-  },
+  ...['image', 'server.commandImage', 'sidecar.image'].flatMap((path) => [
+    {
+      path: `${path}.repository`,
+      // Not with orValue: of what that gives the length, and with it the cost, has no bound.
+      rule: `!${given(path)} || !self.${path}.repository.matches(":[^/]*$")`,
+      message: 'must be an image without a tag; give image.tag.',
+    },
+    {
+      path: `${path}.tag`,
+      rule: `!${given(path)} || ${given(`${path}.tag`)} || ${given(`${path}.digest`)}`,
+      message: `is not given, and neither is ${path}.digest: each node would run whatever "latest" it has.`,
+    },
+  ]),
   {
     path: 'terminationGracePeriodSeconds',
     rule: `!${given('terminationGracePeriodSeconds')} || self.terminationGracePeriodSeconds >= ${drainSeconds}`,
@@ -187,4 +227,10 @@ const networkRules: readonly SpecRule[] = [
 ];
 
 /** What may not be together in a spec, as far as CEL can say it; the operator's own validation finds the rest. */
-export const specRules: readonly SpecRule[] = [...workloadRules, ...serverRules, ...autoscalingRules, ...networkRules];
+export const specRules: readonly SpecRule[] = [
+  ...workloadRules,
+  ...sourceRules,
+  ...serverRules,
+  ...autoscalingRules,
+  ...networkRules,
+];

@@ -14,7 +14,7 @@ export interface RequestListenerOptions {
   /** Answers `/.well-known/…` for a server elsewhere; exempt from admission, like all that leads to signing in. */
   readonly wellKnown: ((req: IncomingMessage, res: ServerResponse) => void) | undefined;
   /** The answer to `GET /`. */
-  readonly identity: Readonly<Record<string, string>>;
+  identity(): Readonly<Record<string, string>>;
   readonly transport: TransportName;
 }
 
@@ -39,7 +39,7 @@ export function createRequestListener(options: RequestListenerOptions): RequestL
       return handle(req, res);
     }
     if (wellKnown !== undefined && path.startsWith('/.well-known/')) return wellKnown(req, res);
-    if (path === '/' && (req.method === 'GET' || req.method === 'HEAD')) return answerJson(res, 200, identity);
+    if (path === '/' && (req.method === 'GET' || req.method === 'HEAD')) return answerJson(res, 200, identity());
     answerError(res, 404, { code: -32000, message: notServed(plain, transport) });
   };
 }

@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import berth from '../../package.json' with { type: 'json' };
 import { parkedLimit, type ServeConfig } from '../config/serve-config.ts';
 import { ownerTag } from '../fleet/session-id.ts';
-import type { ServerDefinition } from '../sources/define-server.ts';
 import type { Source } from '../sources/source.ts';
 import { listenForAdmin, type Reports } from './admin.ts';
 import { Admission } from './admission.ts';
@@ -149,8 +148,7 @@ export async function startServer(
     createHandler &&
     new ModernEndpoint({
       ...config,
-      // Raw servers are made for legacy sessions only.
-      definition: definition as ServerDefinition,
+      definition,
       createHandler,
       follow: source.follow,
       proxy: source.modernProxy,
@@ -209,6 +207,7 @@ export async function startServer(
   const answerProbe = createProbes(lifecycle, () => source.reachable ?? true);
   const reports = { registry: async () => metrics.registry, connections: async () => metrics.connections() };
   const admin = seat === undefined ? await listenForAdmin(config, reports, answerProbe) : undefined;
+  const serverId = randomUUID();
   const onRequest = createRequestListener({
     lifecycle,
     answerProbe,
@@ -216,14 +215,14 @@ export async function startServer(
     endpoints: createEndpoints(forClients, refuse),
     transport: config.transport,
     wellKnown: source.wellKnown,
-    identity: {
+    identity: () => ({
       appName: definition.name,
       appVersion: definition.version,
       serverVersion: berth.version,
       mcpLibraryVersion: source.libraryVersion,
       serverTransport: config.transport,
-      serverId: randomUUID(),
-    },
+      serverId,
+    }),
   });
   const { host, port, bodyTimeout: requestTimeout } = config;
   let listener: Listener;

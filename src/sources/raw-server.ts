@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { JsonRpcMessage, RequestId } from '../protocol/json-rpc.ts';
+import { ErrorCode, isMessage, type JsonRpcError, type JsonRpcMessage, type RequestId } from '../protocol/json-rpc.ts';
 
 /** What came with a client's message over HTTP; no headers for one that another transport brought. */
 export interface ClientContext {
@@ -17,6 +17,17 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: OutgoingHttpHeaders;
   readonly body: string;
+}
+
+/** The same in the words of JSON-RPC, where HTTP's can not be said: the error in its body, or one that names the status. */
+export function errorIn({ status, body }: HttpAnswer): JsonRpcError['error'] {
+  try {
+    const message: unknown = JSON.parse(body);
+    if (isMessage(message) && 'error' in message) return message.error;
+  } catch {
+    // A page for people, or nothing at all.
+  }
+  return { code: ErrorCode.server, message: `The server answered with HTTP status ${status}.` };
 }
 
 /** What a raw server can do to the session it serves. */

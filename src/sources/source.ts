@@ -10,7 +10,8 @@ export type ServerProduct = AnyMcpServer | RawServer;
 
 /** A server definition whose servers may also be raw: those of legacy sessions, never of modern requests. */
 export interface SourceDefinition extends Omit<ServerDefinition, 'create'> {
-  create(session: ServerSession): ServerProduct | Promise<ServerProduct>;
+  /** `context`: what came with the request that it is for; in the modern era only. */
+  create(session: ServerSession, context?: ClientContext): ServerProduct | Promise<ServerProduct>;
 }
 
 /** Where server objects come from, and what they can serve. */

@@ -28,6 +28,11 @@ export const environmentVariables = z.array(
   }),
 );
 
+/** A program and its arguments. */
+export const commandLine = z
+  .array(z.string())
+  .refine(([program]) => program !== '', 'must begin with the name of a program');
+
 /** The largest number that fits where Kubernetes keeps 32 bits. */
 const INT32_MAX = 2_147_483_647;
 

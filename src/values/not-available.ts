@@ -2,6 +2,6 @@ import { notInPods } from './server-values.ts';
 
 /** Keys that a reader of the documentation may know, that this version cannot serve, and what to say of them. */
 export const notAvailable: ReadonlyMap<string, string> = new Map([
-  ...['metrics', 'server.command'].map((path) => [path, 'is not available yet.'] as const),
+  ['metrics', 'is not available yet.'],
   ...Object.entries(notInPods).map(([key, reason]) => [`server.${key}`, reason] as const),
 ]);

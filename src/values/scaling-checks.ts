@@ -25,7 +25,11 @@ export const scalingChecks: readonly Check[] = [
       ),
   },
   {
-    reads: ['terminationGracePeriodSeconds', 'server.drainDelay', 'server.drainWindow', 'server.longestCall'],
+    reads: [
+      'terminationGracePeriodSeconds',
+      ...['drainDelay', 'drainWindow', 'longestCall', 'command'].map((key) => `server.${key}`),
+      'sidecar',
+    ],
     find: (values) =>
       when(
         gracePeriodSeconds(values) < drainSeconds(values),

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { dnsLabel, int32, namespaceName, rawList } from './fragments.ts';
+import { imageValues } from './image-values.ts';
 import { httpRouteValues, ingressValues, networkPolicyValues, serviceValues } from './network-values.ts';
 import { autoscalingValues, disruptionBudgetValues } from './scaling-values.ts';
 import { serverValues } from './server-values.ts';
-import { imageValues, podValues, probesValues, serviceAccountValues, strategyValues } from './workload-values.ts';
+import { sidecarValues } from './sidecar-values.ts';
+import { podValues, probesValues, serviceAccountValues, strategyValues } from './workload-values.ts';
 
 /** The longest suffix that the charts put behind the name, taken from the 63 characters of a Service's name. */
 export const LONGEST_NAME = 63 - '-peers'.length;
@@ -17,6 +19,7 @@ export const valuesSchema = z.strictObject({
   image: imageValues.describe('the image that runs'),
   imagePullSecrets: rawList.default([]).describe('secrets to pull it with, such as {name: registry}'),
   server: serverValues.prefault({}).describe('the server in each pod'),
+  sidecar: sidecarValues.describe('a server of your own, in any language, that berth stands in front of'),
   replicas: count.optional().describe('pods to run; 1 if not set'),
   workers: count.optional().describe('another name for replicas'),
   autoscaling: autoscalingValues.describe('the autoscaler, on the connections that the pods hold'),

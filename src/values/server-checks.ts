@@ -1,12 +1,12 @@
-import { environmentName, ignoredBy } from '../config/serve-config.ts';
+import type { Problem } from '../config/problems.ts';
+import { environmentName, ignoredBy, ignoredByStateless } from '../config/serve-config.ts';
 import { type Check, when } from './check.ts';
+import { containerNames } from './pod-parts.ts';
+import type { Values } from './schema.ts';
 import { effectiveSettings, notInPods, serveDefaults, settings } from './server-values.ts';
 
 /** The port that pods of one fleet talk to each other on. */
 export const PEER_PORT = serveDefaults.peerPort;
-
-/** The name of the container that serves MCP. */
-export const CONTAINER_NAME = 'berth';
 
 /** The variable that the charts set so that arguments can name the pod's namespace. */
 export const NAMESPACE_VARIABLE = 'POD_NAMESPACE';
@@ -59,10 +59,17 @@ export const serverChecks: readonly Check[] = [
   {
     reads: ['server'],
     find({ server }) {
-      const { transport } = effectiveSettings(server);
-      return settings
-        .filter((key) => server[key] !== undefined && ignoredBy[transport].includes(key))
-        .map((key) => ({ path: `server.${key}`, message: `has no effect with the transport ${transport}.` }));
+      const { transport, stateless } = effectiveSettings(server);
+      const given = settings.filter((key) => server[key] !== undefined);
+      const sessionless = stateless && transport === 'streamable-http' ? ignoredByStateless : [];
+      return [
+        ...given
+          .filter((key) => ignoredBy[transport].includes(key))
+          .map((key) => ({ path: `server.${key}`, message: `has no effect with the transport ${transport}.` })),
+        ...given
+          .filter((key) => sessionless.includes(key))
+          .map((key) => ({ path: `server.${key}`, message: 'has no effect with server.stateless.' })),
+      ];
     },
   },
   {
@@ -86,15 +93,17 @@ export const serverChecks: readonly Check[] = [
     },
   },
   {
-    reads: ['extraContainers'],
-    find: ({ extraContainers }) =>
-      extraContainers.flatMap((container, index) =>
+    reads: ['extraContainers', 'sidecar', 'server.commandImage'],
+    find(values) {
+      const own: readonly unknown[] = containerNames(values);
+      return values.extraContainers.flatMap(({ name }, index) =>
         when(
-          container['name'] === CONTAINER_NAME,
+          own.includes(name),
           `extraContainers.${index}.name`,
-          () => `is ${CONTAINER_NAME}, the name of the server’s own container.`,
+          () => `is ${name}, the name of a container that the charts make themselves.`,
         ),
-      ),
+      );
+    },
   },
   {
     reads: ['extraContainers'],
@@ -106,22 +115,12 @@ export const serverChecks: readonly Check[] = [
   },
   {
     reads: ['server.volumeMounts', 'server.volumes'],
-    find({ server: { volumes, volumeMounts } }) {
-      const names = new Set(volumes.map((volume) => volume['name']));
-      return [
-        ...repeated(volumeMounts.map((mount) => mount['mountPath'])).map((index) => ({
-          path: `server.volumeMounts.${index}.mountPath`,
-          message: `is ${volumeMounts[index]?.['mountPath']}, where another volume is mounted.`,
-        })),
-        ...volumeMounts.flatMap(({ name }, index) =>
-          when(
-            !names.has(name),
-            `server.volumeMounts.${index}.name`,
-            () => `is ${name}, but server.volumes has no volume of that name.`,
-          ),
-        ),
-      ];
-    },
+    find: ({ server }) => mountProblems('server.volumeMounts', server.volumeMounts, server.volumes),
+  },
+  {
+    reads: ['sidecar.volumeMounts', 'server.volumes'],
+    find: ({ server, sidecar }) =>
+      sidecar === undefined ? [] : mountProblems('sidecar.volumeMounts', sidecar.volumeMounts, server.volumes),
   },
   {
     reads: ['server.allowedHosts', 'server.allowedOrigins'],
@@ -136,16 +135,45 @@ export const serverChecks: readonly Check[] = [
         ),
       ),
   },
-  {
-    reads: ['image'],
-    find: ({ image }) =>
-      when(
-        image.tag === undefined && image.digest === undefined,
-        'image.tag',
-        () => 'is not given, and neither is image.digest: each node would run whatever "latest" it has.',
-      ),
-  },
+  ...['image', 'server.commandImage', 'sidecar.image'].map(
+    (path): Check => ({
+      reads: [path],
+      find(values) {
+        const image = imageAt(path, values);
+        return when(
+          image !== undefined && image.tag === undefined && image.digest === undefined,
+          `${path}.tag`,
+          () => `is not given, and neither is ${path}.digest: each node would run whatever "latest" it has.`,
+        );
+      },
+    }),
+  ),
 ];
+
+function imageAt(path: string, { image, server, sidecar }: Values): Values['image'] | undefined {
+  if (path === 'image') return image;
+  return path === 'sidecar.image' ? sidecar?.image : server.commandImage;
+}
+
+type Mounts = Values['server']['volumeMounts'];
+
+/** What is wrong with the mounts of one container. */
+function mountProblems(path: string, mounts: Mounts, volumes: Values['server']['volumes']): readonly Problem[] {
+  const names = new Set(volumes.map((volume) => volume['name']));
+  return [
+    ...repeated(mounts.map((mount) => mount['mountPath'])).map((index) => ({
+      path: `${path}.${index}.mountPath`,
+      message: `is ${mounts[index]?.['mountPath']}, where another volume is mounted.`,
+    })),
+    ...mounts.flatMap(({ name }, index) =>
+      when(
+        !names.has(name),
+        `${path}.${index}.name`,
+        () => `is ${name}, but server.volumes has no volume of that name.`,
+      ),
+    ),
+  ];
+}
 
 /** The indexes of the texts that another one before them is equal to. */
 function repeated(texts: readonly unknown[]): readonly number[] {

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { type ServeConfig, type ServeConfigKey, serveConfigKeys, serveConfigSchema } from '../config/serve-config.ts';
-import { environmentVariables, objectName, rawList, reachablePort, secretKey } from './fragments.ts';
+import { size } from '../config/units.ts';
+import { commandLine, environmentVariables, objectName, rawList, reachablePort, secretKey } from './fragments.ts';
+import { imageValues } from './image-values.ts';
 
 /** What `berth serve` does when it is told nothing. */
 export const serveDefaults: ServeConfig = serveConfigSchema.parse({});
@@ -56,6 +58,16 @@ export const serverValues = z.strictObject({
     .regex(/^[^-]/, 'must be the path of a module in the image')
     .optional()
     .describe('path of a module in the image; the bundled example server if not set'),
+  command: commandLine
+    .min(1)
+    .optional()
+    .describe('a program that speaks MCP over stdio, and its arguments, in place of a module'),
+  commandImage: imageValues
+    .optional()
+    .describe('the image that has the command, to which berth is added (glibc only, not Alpine); image if not set'),
+  scratchSize: size('1MiB', '1024GiB')
+    .optional()
+    .describe('how much a command may write to its home, and how much to /tmp; no limit if not set'),
   ...settingsShape,
   sessionStoreSecret: z
     .strictObject({

@@ -8,6 +8,7 @@ import { objectChecks } from './object-checks.ts';
 import { scalingChecks } from './scaling-checks.ts';
 import { type Values, type ValuesInput, valuesSchema } from './schema.ts';
 import { serverChecks } from './server-checks.ts';
+import { sourceChecks } from './source-checks.ts';
 import { isTree, type Tree, withoutNulls } from './tree.ts';
 
 /** Validates a tree of values; throws one `UsageError` with every problem, each a sentence that begins with its path. */
@@ -47,7 +48,7 @@ function shapeProblems(error: z.ZodError, tree: unknown): readonly Problem[] {
 
 /** Rules over several keys, but for those that read a key which is wrong already. */
 function crossProblems(values: Values, known: readonly Problem[]): readonly Problem[] {
-  return [...serverChecks, ...fleetChecks, ...scalingChecks, ...autoscalingChecks, ...objectChecks]
+  return [...serverChecks, ...sourceChecks, ...fleetChecks, ...scalingChecks, ...autoscalingChecks, ...objectChecks]
     .filter(({ reads }) => !reads.some((read) => known.some(({ path }) => overlaps(read, path))))
     .flatMap((check) => check.find(values));
 }

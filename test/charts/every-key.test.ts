@@ -18,16 +18,40 @@ const ingress = { ingress: { enabled: true, hosts: ['a.example.com'] } };
 const httpRoute = { httpRoute: { enabled: true, parentRefs: [{ name: 'public' }], hostnames: ['a.example.com'] } };
 const stored = { server: { sessionStoreSecret: { name: 'store', key: 'url' } } };
 const named = { name: 'extra', image: 'extra' };
+const commanded = { server: { command: ['notes'], maxConnections: 5 } };
+const elsewhere = { server: { upstream: 'http://127.0.0.1:9000/mcp' } };
+const image = { repository: 'notes', tag: 'v1' };
+const besides = { sidecar: { image, port: 9000 } };
+const DIGEST = `sha256:${'0'.repeat(64)}`;
+const inCommandImage = merge(commanded, { server: { commandImage: image } });
+const volumes = { server: { volumes: [{ name: 'other' }] } };
 
 /** What cannot be guessed from the type of a key. */
 const CHANGES: Readonly<Record<string, Change>> = {
   name: { to: 'other' },
-  'image.digest': { to: `sha256:${'0'.repeat(64)}` },
+  'image.digest': { to: DIGEST },
   'image.repository': { to: 'other' },
   'server.transport': { to: 'streamable-http' },
   'server.maxConnections': { to: 5 },
   'server.upstream': { to: 'http://127.0.0.1:9000/mcp' },
-  'server.childMemory': { to: '512MiB' },
+  'server.command': { to: ['notes'], within: { server: { maxConnections: 5 } } },
+  'server.commandImage.repository': { to: 'other', within: inCommandImage },
+  'server.commandImage.tag': { to: 'other', within: inCommandImage },
+  'server.commandImage.digest': { to: DIGEST, within: inCommandImage },
+  'server.commandImage.pullPolicy': { to: 'Always', within: inCommandImage },
+  'server.scratchSize': { to: '1GiB', within: commanded },
+  'server.sessions': { to: 'parkable', within: elsewhere },
+  'server.maxMessage': { to: '1MiB', within: elsewhere },
+  'server.share': { to: true, within: commanded },
+  'server.warmChildren': { to: 3, within: commanded },
+  'server.startTimeout': { to: '7s', within: commanded },
+  'server.silenceTimeout': { to: '7s', within: commanded },
+  'server.childMemory': { to: '512MiB', within: commanded },
+  'server.childProcesses': { to: 7, within: commanded },
+  'server.passEnvironment': { to: ['OTHER'], within: commanded },
+  'sidecar.image.digest': { to: DIGEST, within: besides },
+  'sidecar.path': { to: '/other', within: besides },
+  'sidecar.volumeMounts': { to: [{ name: 'other', mountPath: '/a' }], within: merge(besides, volumes) },
   'autoscaling.enabled': { to: true },
   'autoscaling.source': { to: 'keda', within: { ...scaled, namespace: 'mcp', ...scraped } },
   'autoscaling.metric': { to: 'object', within: scaled },
@@ -101,7 +125,8 @@ const all = leaves(valuesJsonSchema());
 
 test.each(all.map(({ path, schema }) => [path, schema] as const))('%s changes what is written', (path, schema) => {
   const isTextList = isTree(schema['items']) && schema['items']['type'] === 'string';
-  const { to, within = {} } = CHANGES[path] ?? { to: isTextList ? ['other'] : other(schema) };
+  const change: Change = CHANGES[path] ?? { to: isTextList ? ['other'] : other(schema) };
+  const { to, within = path.startsWith('sidecar.') ? besides : {} } = change;
   const before = merge(minimal(), within);
   expect(yaml(merge(before, treeOf(path, to)))).not.toBe(yaml(before));
 });

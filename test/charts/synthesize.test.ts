@@ -14,8 +14,13 @@ function leaves(value: unknown, path = ''): [string, unknown][] {
 }
 
 describe('every leaf that render() makes is in the YAML, and no other', () => {
-  test.each(['minimal', 'production', 'workers-to-replicas'])('%s', (name) => {
-    const values = loadValues({ files: [`examples/values/${name}.yaml`] });
+  const examples = [
+    ...['minimal', 'production', 'workers-to-replicas'].map((name) => [`examples/values/${name}.yaml`]),
+    ...['everything', 'python', 'configmap'].map((name) => [`examples/${name}/values.yaml`]),
+    ['examples/everything/values.yaml', 'examples/everything/added.yaml'],
+  ];
+  test.each(examples)('%s %s', (...files) => {
+    const values = loadValues({ files: files.filter((file) => file !== undefined) });
     const written = parseManifest(synthesize(values).yaml);
     expect(new Map(leaves(written))).toEqual(new Map(leaves(render(values))));
   });

@@ -18,6 +18,7 @@ export interface Pod {
       readonly lastTransitionTime: string;
     }[];
     readonly containerStatuses: readonly { readonly restartCount: number }[];
+    readonly initContainerStatuses?: readonly { readonly restartCount: number }[];
   };
 }
 
@@ -49,14 +50,18 @@ export class FleetUnderTest {
     this.manifests = manifests;
   }
 
-  /** Makes the namespace, under Pod Security's strictest rules, and the manifests; nothing is applied yet. */
+  /**
+   * Makes the namespace, under Pod Security's strictest rules, and the manifests; nothing is applied yet. `values` are laid
+   * over those of `files`.
+   */
   static async prepare(
     namespace: string,
     values: Readonly<Record<string, unknown>>,
     image = imageUnderTest(),
+    files: readonly string[] = [],
   ): Promise<FleetUnderTest> {
     const fleet = await FleetUnderTest.#inNamespace(namespace);
-    await fleet.#synthesise(values, image);
+    await fleet.#synthesise(values, image, files);
     return fleet;
   }
 
@@ -113,7 +118,7 @@ export class FleetUnderTest {
     return fleet;
   }
 
-  async #synthesise(values: Readonly<Record<string, unknown>>, image: string): Promise<void> {
+  async #synthesise(values: Readonly<Record<string, unknown>>, image: string, files: readonly string[]): Promise<void> {
     const [repository, tag] = splitImage(image);
     const file = path.join(this.manifests, '..', `${path.basename(this.manifests)}.values.json`);
     await writeFile(
@@ -125,7 +130,7 @@ export class FleetUnderTest {
         ...values,
       }),
     );
-    const environment = { BERTH_VALUES: file };
+    const environment = { BERTH_VALUES: [...files, file].join(',') };
     const outcome = await run('node_modules/.bin/cdk8s', ['synth', '--output', this.manifests], { environment });
     await rm(file);
     if (outcome.code !== 0)
@@ -252,6 +257,7 @@ export class FleetUnderTest {
         this.namespace,
         'logs',
         '--prefix',
+        '--all-containers',
         '--tail=30',
         '-l',
         `app.kubernetes.io/instance=${this.name}`,

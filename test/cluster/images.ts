@@ -8,6 +8,11 @@ export function labImage(): string {
   return imageOf('BERTH_LAB_IMAGE', 'the image of test/fixtures/cluster-lab');
 }
 
+/** The image of an example: everything, everything-alone or python. */
+export function exampleImage(name: string): string {
+  return `${imageOf('BERTH_EXAMPLE_IMAGES', 'the images of examples/, up to the name of each')}${name}:test`;
+}
+
 /** An image's name without its tag, and the tag. */
 export function splitImage(image: string): readonly [repository: string, tag: string] {
   const colon = image.lastIndexOf(':');

@@ -2,7 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { optionsFor, type Route } from './dial.ts';
-import { initializeMessage, legacyMessage } from './mcp-wire.ts';
+import { initializeMessage, legacyMessage, reasonOf } from './mcp-wire.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 
 /** What a client of the lab does all the time. */
@@ -243,11 +243,6 @@ function textOf(json: string): string {
   const found = result?.content?.[0]?.text;
   if (found === undefined || result?.isError === true) throw new Failure(`error: ${error?.message ?? found}`);
   return found;
-}
-
-/** What a refusal says of itself, in short. */
-function reasonOf(body: string): string {
-  return /"reason":"([a-z-]+)"/.exec(body)?.[1] ?? body.slice(0, 80);
 }
 
 function codeOf(error: unknown): string {

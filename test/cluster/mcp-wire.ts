@@ -82,3 +82,8 @@ export function resultOf(answer: Answer): unknown {
   }
   return undefined;
 }
+
+/** What a refusal says of itself, in short. */
+export function reasonOf(body: string): string {
+  return /"reason":"([a-z-]+)"/.exec(body)?.[1] ?? body.slice(0, 80);
+}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { optionsFor, type Route } from './dial.ts';
-import { type Answer, initializeMessage, legacyMessage, modernCall, resultOf, send } from './mcp-wire.ts';
+import { type Answer, initializeMessage, legacyMessage, modernCall, reasonOf, resultOf, send } from './mcp-wire.ts';
 
 /** What happened to a client over its whole life. */
 export interface Tally {
@@ -45,7 +45,7 @@ export async function callSteadily(options: SteadyClientOptions, signal: AbortSi
           tally.reopened++;
           continue;
         }
-        if (answer.status !== 200) fail(`call ${answer.status}`);
+        if (answer.status !== 200) fail(`call ${answer.status} ${reasonOf(answer.body)}`);
         else if (resultOf(answer) === undefined) fail('call without a result');
         else tally.calls++;
       }

@@ -282,7 +282,7 @@ describe('keys that contradict each other say what would happen', () => {
     ),
     [
       { extraContainers: [{ name: 'berth' }] },
-      'extraContainers.0.name is berth, the name of the server’s own container.',
+      'extraContainers.0.name is berth, the name of a container that the charts make themselves.',
     ],
     [
       { extraContainers: [{ name: 'a' }, { name: 'a' }] },

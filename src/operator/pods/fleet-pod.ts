@@ -1,6 +1,6 @@
 import { APPLICATION, MANAGED_BY } from '../../../charts/names.ts';
 import { PORT_NAMES } from '../../../charts/ports.ts';
-import { CONTAINER_NAME } from '../../values/server-checks.ts';
+import { CONTAINER_NAME } from '../../values/pod-parts.ts';
 import { costOf, type DeletionCost } from '../deletion-cost/deletion-cost.ts';
 
 /** The part of a pod that is read here; everything else is dropped as it arrives, since a cluster has many pods. */

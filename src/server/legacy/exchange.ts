@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { ErrorCode, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from '../../protocol/json-rpc.ts';
-import type { HttpAnswer } from '../../sources/raw-server.ts';
+import { errorIn, type HttpAnswer } from '../../sources/raw-server.ts';
 import { answerEmpty, answerError, answerText } from '../answers.ts';
 import type { EventStream } from '../event-stream.ts';
 import type { EventLog, Position } from './event-log.ts';
@@ -77,8 +77,7 @@ export class Exchange {
   /** Answers one request in the words of HTTP; with a JSON-RPC error where there is no saying it so any more. */
   answer(id: RequestId, answer: HttpAnswer): void {
     if (this.#res === undefined || this.#batch) {
-      const error = { code: ErrorCode.server, message: `The server answered with HTTP status ${answer.status}.` };
-      return void this.respond(id, { jsonrpc: '2.0', id, error });
+      return void this.respond(id, { jsonrpc: '2.0', id, error: errorIn(answer) });
     }
     if (!this.#pending.delete(id)) return;
     if (!this.#res.headersSent) {

@@ -1,7 +1,7 @@
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
-import { ErrorCode, type JsonRpcMessage, type RequestId } from '../../protocol/json-rpc.ts';
+import type { JsonRpcMessage, RequestId } from '../../protocol/json-rpc.ts';
 import type { EndReason, ServerSession } from '../../sources/define-server.ts';
-import type { HttpAnswer } from '../../sources/raw-server.ts';
+import { errorIn, type HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
 import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
@@ -131,8 +131,7 @@ export class ServerObject {
   }
 
   #answer(id: RequestId, answer: HttpAnswer): void {
-    const error = { code: ErrorCode.server, message: `The server answered with HTTP status ${answer.status}.` };
-    if (this.#replay?.takes({ jsonrpc: '2.0', id, error }) === true || this.#over) return;
+    if (this.#replay?.takes({ jsonrpc: '2.0', id, error: errorIn(answer) }) === true || this.#over) return;
     this.#options.outbound.answer(id, answer);
   }
 

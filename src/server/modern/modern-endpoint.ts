@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InMemoryServerEventBus, type ServerEventBus } from '@modelcontextprotocol/server';
 import { ErrorCode, idOf } from '../../protocol/json-rpc.ts';
 import type { ChangesFilter } from '../../sources/bridge/follow-changes.ts';
-import type { AnyMcpServer, Notifier, ServerDefinition, ServerSession } from '../../sources/define-server.ts';
-import type { Source } from '../../sources/source.ts';
+import type { AnyMcpServer, Notifier, ServerSession } from '../../sources/define-server.ts';
+import type { ClientContext } from '../../sources/raw-server.ts';
+import type { Source, SourceDefinition } from '../../sources/source.ts';
 import type { Admission } from '../admission.ts';
 import { answerEmpty, answerError, answerText } from '../answers.ts';
 import type { Classified } from '../classify.ts';
@@ -21,7 +22,7 @@ type CreateHandler = NonNullable<Source['createModernHandler']>;
 type Handler = ReturnType<CreateHandler>;
 
 export interface ModernEndpointOptions {
-  readonly definition: ServerDefinition;
+  readonly definition: Pick<SourceDefinition, 'create'>;
   readonly createHandler: CreateHandler;
   readonly follow: Source['follow'];
   readonly proxy: Source['modernProxy'];
@@ -120,13 +121,17 @@ export class ModernEndpoint {
     return this.#options.createHandler(
       async ({ requestInfo }) => {
         const exchange = requestInfo && this.#exchanges.get(requestInfo);
-        const product = await this.#create({
-          era: 'modern',
-          id: undefined,
-          state: {},
-          fleetKey: this.#options.fleetKey(),
-          onEnd: (callback) => exchange?.onOver(() => this.#attempt(() => callback('closed'))),
-        });
+        const context = requestInfo && { headers: Object.fromEntries(requestInfo.headers) };
+        const product = await this.#create(
+          {
+            era: 'modern',
+            id: undefined,
+            state: {},
+            fleetKey: this.#options.fleetKey(),
+            onEnd: (callback) => exchange?.onOver(() => this.#attempt(() => callback('closed'))),
+          },
+          context,
+        );
         if (exchange !== undefined) watchHandlers(product, exchange, { serializable: true });
         return product as never;
       },
@@ -143,9 +148,10 @@ export class ModernEndpoint {
   }
 
   /** The SDK tells only that something failed. */
-  async #create(session: ServerSession): Promise<AnyMcpServer> {
+  async #create(session: ServerSession, context: ClientContext | undefined): Promise<AnyMcpServer> {
     try {
-      return await this.#options.definition.create(session);
+      // Raw servers are made for legacy sessions only.
+      return (await this.#options.definition.create(session, context)) as AnyMcpServer;
     } catch (error) {
       this.#options.log.error({ err: error }, 'Server object failed');
       throw error;

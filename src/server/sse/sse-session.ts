@@ -10,7 +10,7 @@ import {
   type RequestId,
 } from '../../protocol/json-rpc.ts';
 import type { EndReason, ServerSession } from '../../sources/define-server.ts';
-import type { HttpAnswer } from '../../sources/raw-server.ts';
+import { errorIn, type HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
 import { awayFor } from '../away.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
@@ -164,8 +164,8 @@ export class SseSession implements Outbound, RawOutbound {
   }
 
   /** The client's POST has been answered already: HTTP has no words left. */
-  answer(id: RequestId, { status }: HttpAnswer): void {
-    this.#fail(id, ErrorCode.server, `The server answered with HTTP status ${status}.`);
+  answer(id: RequestId, answer: HttpAnswer): void {
+    void this.#respond({ jsonrpc: '2.0', id, error: errorIn(answer) });
   }
 
   lost(why: string, notBegun: readonly Received[]): void {

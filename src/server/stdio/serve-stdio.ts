@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ErrorCode, isRequest, type JsonRpcMessage, type RequestId } from '../../protocol/json-rpc.ts';
 import type { AnyMcpServer, EndReason, ServerSession } from '../../sources/define-server.ts';
-import type { RawServer } from '../../sources/raw-server.ts';
+import { errorIn, type RawServer } from '../../sources/raw-server.ts';
 import type { Source } from '../../sources/source.ts';
 import type { Log } from '../log.ts';
 import { LineTransport } from './line-transport.ts';
@@ -97,9 +97,9 @@ async function connectRaw(server: RawServer, transport: LineTransport, log: Log)
       if (!('method' in message)) owed.delete(message.id as RequestId);
       return transport.send(message);
     },
-    answer(id, { status }) {
+    answer(id, answer) {
       owed.delete(id);
-      fail(id, `The server answered with HTTP status ${status}.`);
+      void transport.send({ jsonrpc: '2.0', id, error: errorIn(answer) });
     },
     lost(why) {
       log.error({ why }, 'Server was lost');

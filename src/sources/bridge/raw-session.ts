@@ -9,7 +9,7 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from '../../protocol/json-rpc.ts';
-import type { ClientContext, HttpAnswer, RawClient, RawServer } from '../raw-server.ts';
+import { type ClientContext, errorIn, type HttpAnswer, type RawClient, type RawServer } from '../raw-server.ts';
 
 /** What a server said of itself in its answer to `initialize` (MCP 2025-11-25, lifecycle). */
 export interface Introduction {
@@ -120,9 +120,8 @@ export class RawSession implements RawClient {
     this.#waiting.delete(id);
   }
 
-  answer(id: RequestId, { status }: HttpAnswer): void {
-    const message = `The server answered with HTTP status ${status}.`;
-    this.#waiting.get(id)?.reject(new RawServerError(UNREACHABLE, message));
+  answer(id: RequestId, answer: HttpAnswer): void {
+    this.#waiting.get(id)?.resolve({ jsonrpc: '2.0', id, error: errorIn(answer) });
     this.#waiting.delete(id);
   }
 

@@ -4,8 +4,11 @@ import {
   type StdioPipe,
   spawn,
 } from 'node:child_process';
+import { setPriority } from 'node:os';
 
 export const SHELL = '/bin/sh';
+
+const CHILD_NICENESS = 5;
 
 /**
  * V8 reserves 512 MiB for code and Node 64 MiB for threads before a program has done anything; Linux counts both as
@@ -32,7 +35,17 @@ export function spawnCommand({ command, environment, memory }: SpawnOptions): Ch
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   };
-  if (memory === undefined) return spawn(program, args, options);
+  if (memory === undefined) return yielding(spawn(program, args, options));
   const kibibytes = Math.ceil((memory + RESERVED_BY_NODE) / 1024);
-  return spawn(SHELL, ['-c', LIMITED, String(kibibytes), ...command], options);
+  return yielding(spawn(SHELL, ['-c', LIMITED, String(kibibytes), ...command], options));
+}
+
+/** Many that start at once must not keep berth from answering probes and peers. */
+function yielding(child: ChildProcessWithoutNullStreams): ChildProcessWithoutNullStreams {
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, CHILD_NICENESS);
+  } catch {
+    // It has ended already, or the system does not let us: it runs as we do.
+  }
+  return child;
 }

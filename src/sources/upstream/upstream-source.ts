@@ -5,7 +5,7 @@ import type { ServeConfig } from '../../config/serve-config.ts';
 import { followChanges } from '../bridge/follow-changes.ts';
 import { modernServer } from '../bridge/modern-server.ts';
 import { type Introduction, RawSession, type RawSessionOptions } from '../bridge/raw-session.ts';
-import type { AnyMcpServer } from '../define-server.ts';
+import type { ClientContext } from '../raw-server.ts';
 import type { Source, SourceDefinition } from '../source.ts';
 import { probeAddress, UpstreamHealth } from './health.ts';
 import { ModernUpstream } from './modern-upstream.ts';
@@ -69,9 +69,9 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
   const open = (options: RawSessionOptions) => RawSession.open(openRaw(), options);
 
   /** What the upstream says of itself, asked for once unless some client has asked before. */
-  async function introduce(): Promise<Introduction> {
+  async function introduce(context: ClientContext | undefined): Promise<Introduction> {
     if (introduction !== undefined) return introduction;
-    const session = await open({});
+    const session = await open(context === undefined ? {} : { context });
     void session.close();
     return await session.introduction;
   }
@@ -88,10 +88,9 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
       signal.addEventListener('abort', () => lifetime.abort(), { once: true });
       void health.run(lifetime.signal);
     },
-    create: async ({ era }) => {
+    create: async ({ era }, context) => {
       if (era === 'legacy') return openRaw();
-      // The library takes the server within an McpServer as well.
-      return modernServer({ introduction: await introduce(), open }) as unknown as AnyMcpServer;
+      return modernServer({ introduction: await introduce(context), open });
     },
   };
   return {

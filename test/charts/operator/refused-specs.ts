@@ -7,6 +7,11 @@ const scaled = (autoscaling: Tree, more: Tree = {}) =>
 const keda = (more: Tree) => scaled({ source: 'keda', ...more }, { networkPolicy: { adminNamespaces: ['keda'] } });
 const adapter = (more: Tree) =>
   scaled({ source: 'prometheus-adapter', ...more }, { networkPolicy: { adminNamespaces: ['monitoring'] } });
+const commanded = (server: Tree, more: Tree = {}) =>
+  spec({ server: { command: ['notes'], maxConnections: 5, ...server }, ...more });
+const sidecar = { image, port: 9000 };
+const besides = (of: Tree, more: Tree = {}) => spec({ sidecar: { ...sidecar, ...of }, ...more });
+const upstream = 'http://notes.default.svc/mcp';
 const label = (name: string) => spec({ podLabels: { [`app.kubernetes.io/${name}`]: 'x' } });
 
 /** Specs that an API server must refuse, each for one rule: the key that is wrong, and the sentence about it. */
@@ -20,6 +25,76 @@ export const refusedSpecs: readonly (readonly [path: string, sentence: string, s
     'image.tag',
     'is not given, and neither is image.digest: each node would run whatever "latest" it has.',
     { image: { repository: 'a' } },
+  ],
+  [
+    'server.commandImage.repository',
+    'must be an image without a tag; give image.tag.',
+    commanded({ commandImage: { repository: 'a:b', tag: 'b' } }),
+  ],
+  [
+    'server.commandImage.tag',
+    'is not given, and neither is server.commandImage.digest: each node would run whatever "latest" it has.',
+    commanded({ commandImage: { repository: 'a' } }),
+  ],
+  [
+    'sidecar.image.repository',
+    'must be an image without a tag; give image.tag.',
+    besides({ image: { repository: 'a:b', tag: 'b' } }),
+  ],
+  [
+    'sidecar.image.tag',
+    'is not given, and neither is sidecar.image.digest: each node would run whatever "latest" it has.',
+    besides({ image: { repository: 'a' } }),
+  ],
+  ...(
+    [
+      ['server.command', 'server.source', { source: 'a', command: ['b'], maxConnections: 5 }, {}],
+      ['server.upstream', 'server.source', { source: 'a', upstream }, {}],
+      ['server.upstream', 'server.command', { command: ['b'], maxConnections: 5, upstream }, {}],
+      ['sidecar', 'server.source', { source: 'a' }, { sidecar }],
+      ['sidecar', 'server.command', { command: ['b'], maxConnections: 5 }, { sidecar }],
+      ['sidecar', 'server.upstream', { upstream }, { sidecar }],
+    ] as const
+  ).map(
+    ([path, other, server, more]) =>
+      [
+        path,
+        `and ${other} are both given, but a fleet serves one server. Give one of them.`,
+        spec({ server, ...more }),
+      ] as const,
+  ),
+  ...(['commandImage', 'scratchSize'] as const).map(
+    (key) =>
+      [
+        `server.${key}`,
+        'is given, but there is no server.command that it would be for.',
+        spec({ server: { [key]: key === 'scratchSize' ? '1GiB' : image } }),
+      ] as const,
+  ),
+  [
+    'server.maxConnections',
+    'is not given, but each session of a command is a process of its own, and every pod would ask for memory for 1000 of them. Give it, or resources.',
+    spec({ server: { command: ['notes'] } }),
+  ],
+  [
+    'sidecar.port',
+    'is 8000, and so is server.port: the containers of a pod share its ports. Give another one.',
+    besides({ port: 8000 }),
+  ],
+  [
+    'sidecar.port',
+    'is 9000, and so is server.adminPort: the containers of a pod share its ports. Give another one.',
+    besides({ port: 9000 }, { server: { adminPort: 9000 } }),
+  ],
+  [
+    'sidecar.port',
+    'is 8001, the port that the pods of a fleet talk to each other on: the containers of a pod share its ports. Give another one.',
+    besides({ port: 8001 }),
+  ],
+  [
+    'terminationGracePeriodSeconds',
+    'is 89 but the drain needs 90: calls would be cut.',
+    commanded({}, { terminationGracePeriodSeconds: 89 }),
   ],
   [
     'terminationGracePeriodSeconds',
@@ -174,5 +249,12 @@ export const acceptedSpecs: readonly Tree[] = [
   keda({ buffer: 20 }),
   adapter({ metric: 'pods' }),
   scaled({ source: 'keda' }, { networkPolicy: { enabled: false } }),
+  commanded({}),
+  commanded({ commandImage: image, scratchSize: '1GiB' }, { terminationGracePeriodSeconds: 90 }),
+  spec({ server: { command: ['notes'], share: true } }),
+  spec({ server: { command: ['notes', '--all', ''] }, resources: { limits: { memory: '2Gi' } } }),
+  spec({ server: { upstream } }),
+  besides({}, { terminationGracePeriodSeconds: 90 }),
+  besides({ port: 8002, path: '/', securityContext: { runAsUser: 7 }, startupProbe: {} }),
   spec({ affinity: { nodeAffinity: { any: { thing: [1, 'a'] } } }, tolerations: [{ key: 'a', operator: 'Exists' }] }),
 ];
