@@ -4,6 +4,8 @@ import { ErrorCode, isMessage, type JsonRpcError, type JsonRpcMessage, type Requ
 /** What came with a client's message over HTTP; no headers for one that another transport brought. */
 export interface ClientContext {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The address that the request came from. */
+  readonly remoteAddress?: string | undefined;
 }
 
 /** A client's message, and what came with it. */
@@ -30,6 +32,16 @@ export function errorIn({ status, body }: HttpAnswer): JsonRpcError['error'] {
   return { code: ErrorCode.server, message: `The server answered with HTTP status ${status}.` };
 }
 
+/** The same answer to another request: an error in its body names that one. */
+export function answerFor(id: RequestId, answer: HttpAnswer): HttpAnswer {
+  const error = errorIn(answer);
+  return isJson(answer) ? { ...answer, body: JSON.stringify({ jsonrpc: '2.0', id, error }) } : answer;
+}
+
+function isJson({ headers }: HttpAnswer): boolean {
+  return String(headers['content-type'] ?? '').startsWith('application/json');
+}
+
 /** What a raw server can do to the session it serves. */
 export interface RawClient {
   /**
@@ -48,6 +60,8 @@ export interface RawClient {
 
 /** The server of one session, run by another process: it takes the client's messages as they are (legacy era). */
 export interface RawServer {
+  /** Bytes that it was sent and that wait to be read, as far as is known. */
+  readonly unsent?: number;
   /** Rejects when the server can not be had, with what to tell people about it. */
   connect(client: RawClient): Promise<void>;
   /** Takes the client's next message; called only between `connect` and `close`. Never throws. */

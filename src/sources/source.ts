@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { createMcpHandler } from '@modelcontextprotocol/server';
 import type { serveStdio } from '@modelcontextprotocol/server/stdio';
-import type { ChangesFilter } from './bridge/follow-changes.ts';
+import type { ChangesFilter, Followed } from './bridge/follow-changes.ts';
 import type { AnyMcpServer, Notifier, ServerDefinition, ServerSession } from './define-server.ts';
 import type { ClientContext, RawServer } from './raw-server.ts';
 
@@ -10,6 +10,8 @@ export type ServerProduct = AnyMcpServer | RawServer;
 
 /** A server definition whose servers may also be raw: those of legacy sessions, never of modern requests. */
 export interface SourceDefinition extends Omit<ServerDefinition, 'create'> {
+  /** Whether its servers say things unasked, so that one whose client listens can not be done without. */
+  readonly speaksUnasked?: boolean;
   /** `context`: what came with the request that it is for; in the modern era only. */
   create(session: ServerSession, context?: ClientContext): ServerProduct | Promise<ServerProduct>;
 }
@@ -35,7 +37,7 @@ export interface Source {
     notify: Notifier,
     context: ClientContext,
     gone: AbortSignal,
-  ) => Promise<void>;
+  ) => Promise<Followed>;
   /** Passes modern requests on as they are, while what is behind it speaks that era itself. */
   readonly modernProxy?: ModernProxy;
   /** Answers `/.well-known/…`, such as the OAuth metadata of a server elsewhere. */

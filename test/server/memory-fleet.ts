@@ -161,6 +161,7 @@ export class MemoryPod {
       definition,
       ownerTag: this.membership.tag,
       sessionIdleTimeout: 24 * 3_600_000,
+      startTimeout: 30_000,
       evictAfter: 300_000,
       parkAfter: 60_000,
       maxParked,

@@ -1,6 +1,8 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { expect, test } from 'vitest';
+import { createLab } from '../fixtures/lab.ts';
+import { rawSource } from '../fixtures/raw-lab.ts';
 import { eventually, startLab } from './running.ts';
 import { events, initialize, post, toolCall, VERSION } from './wire.ts';
 
@@ -78,4 +80,47 @@ test('what is wrong with a request is said as with sessions', async () => {
   const big = { ...initialize(), params: { ...initialize().params, pad: 'x'.repeat(70_000) } };
   expect((await post(lab.url, big)).status).toBe(413);
   expect((await post(lab.url, toolCall(1, 'echo', { value: 'x'.repeat(400_000) }))).status).toBe(200);
+});
+
+test('an opening that fails, or whose client leaves, gives its slot back once nothing is made for it any more', async () => {
+  const made = Promise.withResolvers<void>();
+  let refuse = true;
+  const create = async () => {
+    if (refuse) throw new Error('not now');
+    await made.promise;
+    return createLab().definition.create({ era: 'legacy', id: undefined, state: {}, fleetKey: '', onEnd() {} });
+  };
+  const { source } = await rawSource(createLab().definition);
+  const lab = await startLab({ ...stateless, maxConnections: '2' }, undefined, {
+    source: { ...source, definition: { name: 'late', version: '1', create } },
+  });
+  for (let i = 0; i < 3; i++) expect((await post(lab.url, initialize())).status).toBe(500);
+  expect((await lab.counts()).active).toBe(0);
+  refuse = false;
+  const gone = new AbortController();
+  const waiting = [initialize(), toolCall(1, 'echo', { value: 'x' })].map((body) =>
+    post(lab.url, body, {}, gone.signal),
+  );
+  await eventually(
+    () => lab.metric('mcp_requests_in_flight{era="legacy"}'),
+    (count) => (count ?? 0) > 0,
+  );
+  gone.abort();
+  await Promise.allSettled(waiting);
+  expect((await post(lab.url, initialize())).status).toBe(503);
+  made.resolve();
+  await eventually(
+    async () => (await post(lab.url, initialize())).status,
+    (status) => status === 200,
+  );
+});
+
+test('a batch whose first request is answered at once is served to its end', async () => {
+  const lab = await startLab(stateless);
+  const ping = { jsonrpc: '2.0', id: 1, method: 'ping' };
+  const answers = await (await post(lab.url, [ping, toolCall(2, 'echo', { value: 'x' })])).json();
+  expect((answers as { id: number; result?: object }[]).map(({ id, result }) => [id, typeof result])).toEqual([
+    [1, 'object'],
+    [2, 'object'],
+  ]);
 });

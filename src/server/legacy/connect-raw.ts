@@ -1,7 +1,11 @@
 import { isNotification, isRequest, isResponse, type JsonRpcMessage, type RequestId } from '../../protocol/json-rpc.ts';
 import type { HttpAnswer, RawServer } from '../../sources/raw-server.ts';
 import type { HandlerObserver } from '../watch-handlers.ts';
+import { Questions } from './questions.ts';
 import type { MessageContext, SessionTransport } from './session-transport.ts';
+
+/** How long a call that was called off counts, unless it is answered before. */
+const CANCEL_GRACE_MS = 2_000;
 
 /** A client's message with all that came with it. */
 export interface Received {
@@ -30,10 +34,14 @@ export async function connectRaw(
 ): Promise<() => void> {
   const contexts = new WeakMap<JsonRpcMessage, MessageContext>();
   const begun = new Set<RequestId>();
+  const cancelled = new Map<RequestId, NodeJS.Timeout>();
+  const questions = new Questions();
   await server.connect({
     send(message, relatedTo) {
-      const sent = outbound.send(message, relatedTo);
-      if (isResponse(message)) settled(message.id);
+      if (!isResponse(message)) return outbound.send(questions.outgoing(message), relatedTo);
+      // The client may use the id again; it does not wait for this answer any more.
+      const sent = cancelled.has(message.id as RequestId) ? undefined : outbound.send(message, relatedTo);
+      settled(message.id);
       return sent;
     },
     answer(id, answer) {
@@ -45,13 +53,23 @@ export async function connectRaw(
         const context = contexts.get(message);
         return context === undefined ? [] : [{ message, context }];
       });
+      for (const requestId of questions.open) {
+        void outbound.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } }, undefined);
+      }
       outbound.lost(why, received);
     },
   });
   function settled(id: unknown): void {
     if (typeof id !== 'string' && typeof id !== 'number') return;
+    clearTimeout(cancelled.get(id));
+    cancelled.delete(id);
     begun.delete(id);
     handlers.settled(id);
+  }
+  /** A server need not answer what was called off, so that a call which it goes on with counts a while longer only. */
+  function calledOff(id: unknown): void {
+    if ((typeof id !== 'string' && typeof id !== 'number') || !begun.has(id) || cancelled.has(id)) return;
+    cancelled.set(id, setTimeout(() => settled(id), CANCEL_GRACE_MS).unref());
   }
   transport.onmessage = (message, context) => {
     // Every message is taken as it is: what the server can not read, it says itself.
@@ -61,9 +79,11 @@ export async function connectRaw(
       begun.add(message.id);
       handlers.started(message.id);
     }
-    server.receive(message, context?.requestInfo ?? { headers: {} });
-    // A server that is told of it need not answer any more (MCP 2025-11-25, cancellation).
-    if (isNotification(message) && message.method === 'notifications/cancelled') settled(message.params?.['requestId']);
+    const incoming = isResponse(message) ? questions.incoming(message) : message;
+    if (incoming !== undefined) server.receive(incoming, context?.requestInfo ?? { headers: {} });
+    if (isNotification(message) && message.method === 'notifications/cancelled') {
+      calledOff(message.params?.['requestId']);
+    }
   };
   return () => {
     for (const id of [...begun]) settled(id);

@@ -61,6 +61,11 @@ export class EventLog {
     return this.#lastStream;
   }
 
+  /** Whether what comes next may push out what nobody has read yet. */
+  get full(): boolean {
+    return this.#bytes > this.#limit / 2 || (this.#sequence > 0 && this.#trimmedTo === this.#sequence);
+  }
+
   /** Keeps an event and answers its id. */
   append(stream: number, data: string): string {
     const event = { sequence: ++this.#sequence, stream, data };

@@ -9,6 +9,9 @@ import { RESUME_AFTER_MS, replay } from './replay.ts';
 /** How long an answer may take before its POST becomes a stream: proxies and clients want to see that it is alive. */
 const STREAM_AFTER_MS = 2_000;
 
+/** A client that lost its stream comes back within 3 s, and may have to try again. */
+const AWAY_LIMIT_MS = 10_000;
+
 /** What an exchange needs of its session. */
 export interface ExchangeHost {
   readonly log: EventLog;
@@ -47,6 +50,8 @@ export class Exchange {
   #stream: EventStream | undefined;
   /** The number of the stream, once this is one; it stays when its reader goes, since the reader may come back. */
   #number: number | undefined;
+  /** Whoever waits for a reader to come back; `for good` when none is expected any more. */
+  #away: PromiseWithResolvers<void> | 'for good' | undefined;
 
   constructor(res: ServerResponse, options: ExchangeOptions) {
     this.#res = res;
@@ -113,6 +118,7 @@ export class Exchange {
   /** Ends everything with an error, where an answer is still possible. */
   abort(status: number, error: { readonly code: number; readonly message: string }): void {
     clearTimeout(this.#timer);
+    this.#comeBack();
     const ids = [...this.#pending];
     this.#pending.clear();
     if (this.#res !== undefined) answerError(this.#res, status, error, ids[0] ?? null);
@@ -125,6 +131,7 @@ export class Exchange {
 
   #finish(): Promise<void> | undefined {
     clearTimeout(this.#timer);
+    this.#comeBack();
     this.#host.finished(this);
     if (this.#number !== undefined) this.#stream?.end();
     else if (this.#res !== undefined && this.#answers.length > 0) return this.#answer(this.#res);
@@ -152,6 +159,7 @@ export class Exchange {
   }
 
   #open(res: ServerResponse): EventStream {
+    this.#comeBack();
     this.#stream = this.#host.openStream(res, this.headers, (closed) => {
       if (this.#stream === closed) this.#stream = undefined;
     });
@@ -159,8 +167,30 @@ export class Exchange {
   }
 
   #emit(number: number, data: string): Promise<void> | undefined {
-    const id = this.#host.log.append(number, data);
-    return this.#stream?.message(data, this.#host.resumable ? id : undefined);
+    const { log, resumable } = this.#host;
+    const id = log.append(number, data);
+    if (this.#stream !== undefined) return this.#stream.message(data, resumable ? id : undefined);
+    return resumable && log.full && this.#pending.size > 0 ? this.#readerBack() : undefined;
+  }
+
+  /** Holds the sender: what the log has no room for would be missing to a reader that comes back. */
+  #readerBack(): Promise<void> | undefined {
+    if (this.#away === 'for good') return undefined;
+    if (this.#away === undefined) {
+      const back = Promise.withResolvers<void>();
+      const timer = setTimeout(() => {
+        this.#away = 'for good';
+        back.resolve();
+      }, AWAY_LIMIT_MS).unref();
+      void back.promise.then(() => clearTimeout(timer));
+      this.#away = back;
+    }
+    return this.#away.promise;
+  }
+
+  #comeBack(): void {
+    if (typeof this.#away === 'object') this.#away.resolve();
+    this.#away = undefined;
   }
 }
 

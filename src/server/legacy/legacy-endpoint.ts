@@ -8,6 +8,9 @@ import { acceptsAnswers, acceptsStream, canInitialize, initializeAmong, knowsVer
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 
+/** Characters of messages that may wait for the server object of one session to be made again. */
+const MAX_BACKLOG = 16 * 1024 * 1024;
+
 export interface LegacyEndpointOptions {
   readonly sessions: Sessions;
   readonly admission: Admission;
@@ -38,7 +41,7 @@ export class LegacyEndpoint {
     if (!batch && first !== undefined && isPing(first) && this.#options.sessions.getParked(id) !== undefined) {
       return answerJson(res, 200, { jsonrpc: '2.0', id: first.id, result: {} });
     }
-    this.#withSession(id, work, (session) => this.#receive(session, messages, batch, req, res));
+    this.#withSession(id, work, (session) => this.#receive(session, messages, batch, work));
   }
 
   get(work: Work): void {
@@ -63,13 +66,7 @@ export class LegacyEndpoint {
     this.#options.elsewhere.serve(id, work, () => this.delete(work));
   }
 
-  #receive(
-    session: Session,
-    messages: readonly JsonRpcMessage[],
-    batch: boolean,
-    req: IncomingMessage,
-    res: ServerResponse,
-  ): void {
+  #receive(session: Session, messages: readonly JsonRpcMessage[], batch: boolean, { req, res, body = '' }: Work): void {
     const requests = messages.filter(isRequest);
     const ids = new Set(requests.map(({ id }) => id));
     const repeated = requests.find(({ id }) => session.isInFlight(id) || (requests.length > 1 && !ids.delete(id)));
@@ -84,7 +81,14 @@ export class LegacyEndpoint {
         'retry-after': '1',
       });
     }
+    if (session.backlog + body.length > MAX_BACKLOG) {
+      const message = 'Too many messages wait for the server of this session, which is being started again.';
+      return answerError(res, 429, { code: ErrorCode.server, message }, requests[0]?.id ?? null, {
+        'retry-after': '1',
+      });
+    }
     session.receive(messages, batch, req, res);
+    session.addBacklog(body.length);
     if (requests.length === 0) answerEmpty(res, 202);
   }
 

@@ -1,5 +1,6 @@
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
-import { isResponse, type JsonRpcMessage, type JsonRpcResponse } from '../../protocol/json-rpc.ts';
+import { isResponse, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from '../../protocol/json-rpc.ts';
+import { errorIn, type HttpAnswer } from '../../sources/raw-server.ts';
 import type { MessageContext } from './session-transport.ts';
 
 /** No client's request ids begin like this, so that answers to ours can be told from answers to theirs. */
@@ -34,6 +35,14 @@ export class Replay {
     for (const uri of subscriptions) await this.#ask('resources/subscribe', { uri });
   }
 
+  /** Notes that a request of this client was refused in the words of HTTP; answers whether it was one of its own. */
+  refused(id: RequestId, answer: HttpAnswer): boolean {
+    if (typeof id !== 'string' || !this.#waiting.has(id)) return false;
+    this.#waiting.delete(id);
+    this.abort(new RefusedByHttp(answer));
+    return true;
+  }
+
   /** Ends it: the server object has lost its server. */
   abort(error: Error): void {
     this.#aborted.reject(error);
@@ -59,6 +68,16 @@ export class Replay {
       resolve({ jsonrpc: '2.0', id, error: { code: -32601, message: `${method} is not understood.` } });
     });
     return Promise.race([answered, this.#aborted.promise]);
+  }
+}
+
+/** The server behind would not go on with a session: its client has to hear why. */
+export class RefusedByHttp extends Error {
+  readonly answer: HttpAnswer;
+
+  constructor(answer: HttpAnswer) {
+    super(`The server refused to go on with a session: ${errorIn(answer).message}`);
+    this.answer = answer;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
 import type { JsonRpcMessage, RequestId } from '../../protocol/json-rpc.ts';
 import type { EndReason, ServerSession } from '../../sources/define-server.ts';
-import { errorIn, type HttpAnswer } from '../../sources/raw-server.ts';
+import type { HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
 import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
@@ -11,12 +11,19 @@ import { type MessageContext, type Outbound, SessionTransport } from './session-
 /** Clients wait for 60 s; a slot must not be lost to a source that never comes back. */
 const CREATE_LIMIT_MS = 30_000;
 
+/** Milliseconds for a server object to be made, where a command gets `startTimeout` for its first answer. */
+export function startLimitOf(startTimeout: number): number {
+  return Math.max(CREATE_LIMIT_MS, startTimeout);
+}
+
 export type OnEnd = (reason: EndReason) => void;
 
 export interface ServerObjectOptions {
   readonly record: SessionRecord;
   readonly outbound: Outbound & RawOutbound;
   readonly handlers: HandlerObserver;
+  /** Milliseconds for it to be made, and again for it to be told what it has to know. */
+  readonly startLimit: number;
   /** The fleet's secret, as it is now. */
   fleetKey(): string;
   create(session: ServerSession): ServerProduct | Promise<ServerProduct>;
@@ -46,7 +53,7 @@ export class ServerObject {
 
   /** Makes and connects it; rejects with what the module threw, or when it takes too long. */
   async open(): Promise<void> {
-    await within(CREATE_LIMIT_MS, this.#open());
+    await within(this.#options.startLimit, this.#open());
   }
 
   /**
@@ -58,7 +65,7 @@ export class ServerObject {
     if (this.#over) return;
     this.#replay = new Replay((message, itsContext) => this.deliver(message, itsContext), context);
     try {
-      await within(CREATE_LIMIT_MS, this.#replay.run(this.#options.record));
+      await within(this.#options.startLimit, this.#replay.run(this.#options.record));
     } finally {
       this.#replay = undefined;
     }
@@ -127,11 +134,13 @@ export class ServerObject {
   #send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined {
     if (this.#replay?.takes(message) === true) return undefined;
     // What a closed object still says belongs to nobody.
-    return this.#over ? undefined : this.#options.outbound.send(message, relatedTo);
+    if (this.#over) return undefined;
+    // What comes while it is introduced again belongs to no call of the client's.
+    return this.#options.outbound.send(message, this.#replay === undefined ? relatedTo : undefined);
   }
 
   #answer(id: RequestId, answer: HttpAnswer): void {
-    if (this.#replay?.takes({ jsonrpc: '2.0', id, error: errorIn(answer) }) === true || this.#over) return;
+    if (this.#replay?.refused(id, answer) === true || this.#over) return;
     this.#options.outbound.answer(id, answer);
   }
 

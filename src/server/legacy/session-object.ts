@@ -17,6 +17,7 @@ export class SessionObject {
   #making: Promise<ServerObject | undefined> | undefined;
   #onEnd: readonly OnEnd[];
   #over: EndReason | 'elsewhere' | undefined;
+  #failure: unknown;
 
   constructor(options: SessionObjectOptions) {
     this.#options = options;
@@ -27,9 +28,19 @@ export class SessionObject {
     return this.#current;
   }
 
+  /** Resolves when none is being made again. */
+  get made(): Promise<unknown> {
+    return this.#making ?? Promise.resolve();
+  }
+
   /** Whether it is being made again. */
   get making(): boolean {
     return this.#making !== undefined;
+  }
+
+  /** Why the last one could not be made. */
+  get failure(): unknown {
+    return this.#failure;
   }
 
   /** Whom the last one that rested asked to tell of the session's end. */
@@ -82,6 +93,7 @@ export class SessionObject {
       await object.reopen(context);
     } catch (error) {
       object.rest();
+      this.#failure = error;
       this.#options.failed(error);
       if (this.#over !== undefined && this.#over !== 'elsewhere') this.#tell(this.#over);
       return undefined;

@@ -7,6 +7,7 @@ export interface MessageContext {
   readonly requestInfo: {
     readonly headers: Readonly<Record<string, string | string[] | undefined>>;
     readonly url: URL;
+    readonly remoteAddress?: string | undefined;
   };
   readonly request: Request;
   readonly closeSSEStream?: () => void;
@@ -54,6 +55,9 @@ export function messageContext(
   return {
     requestInfo: {
       headers: req.headers,
+      get remoteAddress() {
+        return req.socket.remoteAddress;
+      },
       get url() {
         return url();
       },

@@ -11,7 +11,7 @@ import {
   type RequestId,
 } from '../../protocol/json-rpc.ts';
 import type { EndReason, ServerSession } from '../../sources/define-server.ts';
-import type { HttpAnswer } from '../../sources/raw-server.ts';
+import { answerFor, type HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
 import { answerError } from '../answers.ts';
 import { awayFor } from '../away.ts';
@@ -22,6 +22,7 @@ import { ClientSetup, wants } from './client-setup.ts';
 import type { RawOutbound, Received } from './connect-raw.ts';
 import { EventLog } from './event-log.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
+import { RefusedByHttp } from './replay-client.ts';
 import { type OnEnd, ServerObject } from './server-object.ts';
 import { SessionObject } from './session-object.ts';
 import { SessionStreams } from './session-streams.ts';
@@ -52,6 +53,10 @@ export interface SessionOptions {
   readonly fleetKey: () => string;
   /** Whether a server object may be made again for it. */
   readonly parkable: boolean;
+  /** Milliseconds for which a question of the server's that nobody answers keeps the session from being idle. */
+  readonly askLimit: number;
+  /** Milliseconds for its server object to be made. */
+  readonly startLimit: number;
   /** Whether its client can come back for what it missed; so unless it says otherwise. */
   readonly resumable?: boolean;
   create(session: ServerSession): ServerProduct | Promise<ServerProduct>;
@@ -68,7 +73,9 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   readonly #streams: SessionStreams;
   readonly #exchanges = new Set<Exchange>();
   /** Requests to the client that belong to no call of its own. */
-  readonly #asked = new Set<RequestId>();
+  readonly #asked = new Map<RequestId, NodeJS.Timeout>();
+  /** Characters of messages that wait for the server object to be made again. */
+  #backlog = 0;
   /** What a server object that was lost had not begun. */
   readonly #sentAgain = new WeakSet<JsonRpcMessage>();
   readonly #object: SessionObject;
@@ -83,8 +90,9 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
     this.#setup = new ClientSetup(record);
     this.#calls = new Calls((call) => this.#callOver(call));
     const failed = (error: unknown) => observer.failed(this, error);
-    const { fleetKey, create, onEnd = [] } = options;
-    const make = () => new ServerObject({ record, outbound: this, handlers: this.#calls, fleetKey, create, failed });
+    const { fleetKey, create, onEnd = [], startLimit } = options;
+    const make = () =>
+      new ServerObject({ record, outbound: this, handlers: this.#calls, startLimit, fleetKey, create, failed });
     this.#object = new SessionObject({ make, onEnd, failed });
     this.#streams = new SessionStreams({
       log: this.log,
@@ -127,6 +135,24 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   /** Whether something of its client's is on its way in, or its server object on its way back: it is restable soon. */
   get settling(): boolean {
     return this.#object.making || this.use.pinned || this.#calls.size + this.#exchanges.size > 0;
+  }
+
+  /** Resolves when no server object is being made again. */
+  get made(): Promise<unknown> {
+    return this.#object.made;
+  }
+
+  get backlog(): number {
+    return this.#backlog;
+  }
+
+  /** Counts a message of so many characters that was received just now, as long as it waits. */
+  addBacklog(size: number): void {
+    if (!this.#object.making) return;
+    this.#backlog += size;
+    void this.#object.made.finally(() => {
+      this.#backlog -= size;
+    });
   }
 
   isInFlight(id: RequestId): boolean {
@@ -254,7 +280,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
 
   /** Waits no longer for answers of the client: the session matters more than what its server object wanted to know. */
   giveUpAsking(): void {
-    for (const id of [...this.#asked]) this.#answered(id);
+    for (const id of [...this.#asked.keys()]) this.#answered(id);
   }
 
   /** Leaves this pod's hands without an end: whoever goes on with it finds everything in record and log. */
@@ -289,6 +315,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
     const error = { code: ErrorCode.sessionNotFound, message: `Session ended: ${reason}` };
     for (const exchange of [...this.#exchanges]) exchange.abort(reason === 'drained' ? 503 : 404, error);
     this.#calls.dropAll();
+    this.giveUpAsking();
     this.#streams.sendAway(reason === 'drained' ? awayFor() : undefined);
     this.#object.end(reason);
   }
@@ -367,7 +394,10 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   #deliver(request: JsonRpcRequest, object: ServerObject | undefined, context: MessageContext): void {
     // Cancelled while the server object was being made: the handler must not even start.
     if (this.#calls.get(request.id)?.request !== request) return;
-    if (object === undefined) {
+    const { failure } = this.#object;
+    if (object === undefined && failure instanceof RefusedByHttp) {
+      this.answer(request.id, answerFor(request.id, failure.answer));
+    } else if (object === undefined) {
       this.#fail(request, ErrorCode.internal, 'The server could not be started again for this session.');
     } else if (!object.deliver(request, context)) {
       // Answered at once it is over by now; otherwise the SDK dropped what it could not read.
@@ -392,7 +422,9 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   /** A request to the client holds the session until it is answered or called off: its answer must find who asked. */
   #noteAsked(message: JsonRpcMessage): void {
     if (isRequest(message) && !this.#asked.has(message.id)) {
-      this.#asked.add(message.id);
+      const { askLimit } = this.#options;
+      // The answer may come later still; it is only not waited for.
+      this.#asked.set(message.id, setTimeout(() => this.#answered(message.id), askLimit).unref());
       this.use.hold('call');
     } else if (isNotification(message) && message.method === 'notifications/cancelled') {
       this.#answered(message.params?.['requestId'] as RequestId);
@@ -400,6 +432,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   }
 
   #answered(id: RequestId): void {
+    clearTimeout(this.#asked.get(id));
     if (this.#asked.delete(id)) this.use.letGo('call');
   }
 }

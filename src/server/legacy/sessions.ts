@@ -13,7 +13,7 @@ import type { Call } from './calls.ts';
 import { EventLog } from './event-log.ts';
 import { IdleOrder } from './idle-order.ts';
 import { ParkedSession, ParkedSessions } from './parked-sessions.ts';
-import type { OnEnd } from './server-object.ts';
+import { type OnEnd, startLimitOf } from './server-object.ts';
 import { Session, type SessionObserver, type SessionOptions } from './session.ts';
 import { tellOfEnd } from './session-object.ts';
 import { stateProblem } from './session-state.ts';
@@ -47,6 +47,8 @@ export interface SessionsOptions {
   readonly sessionIdleTimeout: number;
   /** Milliseconds. */
   readonly evictAfter: number;
+  /** Milliseconds for a command's first answer. */
+  readonly startTimeout: number;
   /** Milliseconds. */
   readonly parkAfter: number;
   readonly maxParked: number;
@@ -351,6 +353,7 @@ export class Sessions implements SessionObserver {
       if (this.#options.maxParked === 0) session.rest();
       else this.#parkHeld(session);
     }
+    if (this.#options.definition.speaksUnasked === true) return;
     for (const session of this.#idle.for('listening', parkAfter)) if (this.#fitToRest(session)) session.rest();
   }
 
@@ -404,6 +407,8 @@ export class Sessions implements SessionObserver {
       clock,
       fleetKey,
       parkable: this.parkable,
+      askLimit: this.#options.sessionIdleTimeout,
+      startLimit: startLimitOf(this.#options.startTimeout),
       create: (context) => definition.create(context),
     });
     if (copies !== undefined) session.log.onAppend = () => this.noted(session);

@@ -13,6 +13,7 @@ import type { Log } from '../log.ts';
 import type { Refuse } from '../refusals.ts';
 import type { Call } from './calls.ts';
 import { acceptsAnswers, canInitialize, initializeAmong, knowsVersion } from './post-checks.ts';
+import { startLimitOf } from './server-object.ts';
 import { Session, type SessionObserver } from './session.ts';
 import type { SessionMetrics } from './sessions.ts';
 
@@ -23,6 +24,8 @@ export interface StatelessEndpointOptions {
   readonly refuse: Refuse;
   readonly streams: StreamRegistry;
   readonly maxStreamBuffer: number;
+  /** Milliseconds. */
+  readonly startTimeout: number;
   readonly metrics: Pick<SessionMetrics, 'requestStarted' | 'requestOver'>;
   readonly log: Log;
   readonly clock: () => number;
@@ -77,26 +80,33 @@ export class StatelessEndpoint {
   }
 
   #serve(messages: readonly JsonRpcMessage[], batch: boolean, { req, res }: Work, release: Release): void {
-    const { definition, maxStreamBuffer, streams, log, clock, metrics, admission, fleetKey } = this.#options;
+    const { definition, maxStreamBuffer, streams, log, clock, metrics, admission, fleetKey, startTimeout } =
+      this.#options;
+    const startLimit = startLimitOf(startTimeout);
     const uncount = admission.countShortRequest();
-    const over = () => {
-      uncount();
-      release();
+    let receiving = true;
+    let over = false;
+    // The slot is free when nothing of it runs any more, whoever is still there to hear of it.
+    const settle = () => {
+      if (receiving || over || session.requestsInFlight > 0) return;
+      over = true;
+      session.end('closed');
+      void session.made.then(() => {
+        uncount();
+        release();
+      });
     };
     const observer: SessionObserver = {
       changed() {},
       callStarted: () => metrics.requestStarted('legacy'),
-      callOver(session, { request, startedAt }: Call) {
+      callOver(_, { request, startedAt }: Call) {
         metrics.requestOver('legacy', request.method, (clock() - startedAt) / 1_000);
-        // The slot is free when nothing of it runs any more, whoever is still there to hear of it.
-        if (session.requestsInFlight > 0) return;
-        session.end('closed');
-        over();
+        settle();
       },
       ended() {},
       failed: (_, error) => log.error({ err: error }, 'Server object failed'),
     };
-    const session = new Session({
+    const session: Session = new Session({
       record: recordFor(req),
       // Nobody comes back for what was missed.
       maxEventLog: 0,
@@ -106,6 +116,8 @@ export class StatelessEndpoint {
       clock,
       fleetKey,
       parkable: false,
+      askLimit: 0,
+      startLimit,
       resumable: false,
       create: (context) => definition.create(context),
     });
@@ -113,8 +125,13 @@ export class StatelessEndpoint {
       if (!res.writableFinished) session.end('abandoned');
     });
     const initialize = initializeAmong(messages);
-    if (initialize !== undefined) void session.open(initialize, req, res);
-    else session.receive(messages, batch, req, res);
+    const received = () => {
+      receiving = false;
+      settle();
+    };
+    if (initialize !== undefined) return void session.open(initialize, req, res).finally(received);
+    session.receive(messages, batch, req, res);
+    received();
   }
 }
 

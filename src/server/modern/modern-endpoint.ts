@@ -163,13 +163,18 @@ export class ModernEndpoint {
     // What a server elsewhere tells one listener is for that one alone.
     const handler = this.#createHandler(follow === undefined ? this.#bus : new InMemoryServerEventBus());
     this.#listens.add(handler);
+    let ended: Promise<void> | undefined;
     try {
       const filter = filterOf(body);
       if (follow !== undefined && filter !== undefined) {
-        const problem = await follow(filter, handler.notify, req, request.signal).catch(asError);
-        if (problem !== undefined) return answerError(res, 200, problem, idOf(body));
+        const followed = await follow(filter, handler.notify, req, request.signal).catch(asError);
+        if (!('ended' in followed)) return answerError(res, 200, followed, idOf(body));
+        ended = followed.ended;
       }
-      await this.#write(await handler.fetch(request, { parsedBody: body }), 'listen', res);
+      const response = await handler.fetch(request, { parsedBody: body });
+      // The graceful result has its client listen again, to a server that is there.
+      void ended?.then(() => handler.close());
+      await this.#write(response, 'listen', res);
     } finally {
       this.#listens.delete(handler);
     }

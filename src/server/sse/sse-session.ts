@@ -48,6 +48,8 @@ export interface SseSessionOptions {
   readonly clock: () => number;
   /** The fleet's secret, as it is now. */
   readonly fleetKey: () => string;
+  /** Milliseconds for its server object to be made. */
+  readonly startLimit: number;
   /** Whether a server object may be made again for it. */
   readonly parkable: boolean;
   create(session: ServerSession): ServerProduct | Promise<ServerProduct>;
@@ -78,14 +80,15 @@ export class SseSession implements Outbound, RawOutbound {
   #abandoned = false;
 
   constructor(res: ServerResponse, options: SseSessionOptions) {
-    const { id, observer, fleetKey, create } = options;
+    const { id, observer, startLimit, fleetKey, create } = options;
     this.#options = options;
     const record = newRecord(id);
     this.#record = record;
     this.#setup = new ClientSetup(record);
     this.#calls = new Calls((call) => this.#callOver(call));
     const failed = (error: unknown) => observer.failed(this, error);
-    const make = () => new ServerObject({ record, outbound: this, handlers: this.#calls, fleetKey, create, failed });
+    const make = () =>
+      new ServerObject({ record, outbound: this, handlers: this.#calls, startLimit, fleetKey, create, failed });
     this.#object = new IntroducedObject({ record, make, failed, made: () => this.#giveBack() });
     this.#stream = new EventStream(res, {
       kind: 'sse',

@@ -5,6 +5,7 @@ import type { SourceDefinition } from '../../sources/source.ts';
 import type { StreamRegistry } from '../event-stream.ts';
 import type { Release } from '../gate.ts';
 import type { Answering, Call } from '../legacy/calls.ts';
+import { startLimitOf } from '../legacy/server-object.ts';
 import type { SessionMetrics } from '../legacy/sessions.ts';
 import type { Log } from '../log.ts';
 import type { Change } from '../notifier.ts';
@@ -20,6 +21,8 @@ export interface SseSessionsOptions {
   readonly clock: () => number;
   /** The fleet's secret, as it is now. */
   readonly fleetKey: () => string;
+  /** Milliseconds for a command's first answer. */
+  readonly startTimeout: number;
 }
 
 /** The HTTP+SSE sessions of this process, each with an open stream and a slot. */
@@ -58,7 +61,7 @@ export class SseSessions implements SseObserver {
 
   /** Opens a session on a slot that is already taken; `headersOf` says what goes with the head of its stream. */
   open(res: ServerResponse, release: Release, headersOf?: (id: string) => OutgoingHttpHeaders): void {
-    const { definition, ownerTag, maxStreamBuffer, streams, metrics, clock, fleetKey } = this.#options;
+    const { definition, ownerTag, maxStreamBuffer, streams, metrics, clock, fleetKey, startTimeout } = this.#options;
     const id = newSessionId(ownerTag);
     const session = new SseSession(res, {
       id,
@@ -69,6 +72,7 @@ export class SseSessions implements SseObserver {
       observer: this,
       clock,
       fleetKey,
+      startLimit: startLimitOf(startTimeout),
       parkable: definition.sessions === 'parkable',
       create: (context) => definition.create(context),
     });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import {
   ErrorCode,
   idOf,
@@ -26,6 +27,9 @@ export class LineTransport {
   readonly #options: LineTransportOptions;
   readonly #owed = new Set<RequestId>();
   readonly #ended = Promise.withResolvers<void>();
+  /** Nothing that is sent from now on is heard. */
+  readonly #deaf = Promise.withResolvers<void>();
+  #roomAgain: Promise<unknown> | undefined;
   readonly #onSettled: (() => void)[] = [];
   #reading = false;
   onmessage?: (message: JsonRpcMessage) => void;
@@ -41,12 +45,12 @@ export class LineTransport {
     return this.#ended.promise;
   }
 
-  /** Requests that are not answered. */
+  /** Requests whose answers have not left this process. */
   get owed(): number {
     return this.#owed.size;
   }
 
-  /** Resolves when all requests are answered. */
+  /** Resolves when the answers to all requests have left this process. */
   async settled(): Promise<void> {
     if (this.#owed.size > 0) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
   }
@@ -57,24 +61,49 @@ export class LineTransport {
     const { input, output, maxMessage } = this.#options;
     const lines = new Lines(maxMessage);
     const end = () => this.#ended.resolve();
+    const gone = () => {
+      this.#deaf.resolve();
+      end();
+    };
     input.on('data', (chunk: Buffer) => {
       for (const line of lines.push(chunk)) this.#take(line);
     });
+    input.once('end', () => {
+      // The end of the input ends its last line as well.
+      for (const line of lines.rest()) this.#take(line);
+      end();
+    });
     // A client that is gone neither says nor hears anything more.
-    input.once('end', end).once('close', end).on('error', end);
-    output.once('close', end).on('error', end);
+    input.once('close', end).on('error', end);
+    output.once('close', gone).on('error', gone);
   }
 
   async send(message: JsonRpcMessage): Promise<void> {
     const { output } = this.#options;
-    const written = output.writable && !output.write(`${JSON.stringify(message)}\n`);
-    if (isResponse(message)) this.#answered(message.id as RequestId);
-    if (written && output.writable) await Promise.race([once(output, 'drain'), this.#ended.promise]);
+    // What waits for a slow reader is not said yet.
+    const said = () => {
+      if (isResponse(message)) this.#answered(message.id as RequestId);
+    };
+    if (!output.writable) return said();
+    if (output.write(`${JSON.stringify(message)}\n`, said)) return;
+    this.#roomAgain ??= Promise.race([once(output, 'drain'), this.#deaf.promise]).finally(() => {
+      this.#roomAgain = undefined;
+    });
+    await this.#roomAgain;
+  }
+
+  /** Resolves when all that was sent has left this process, or nobody hears it any more. */
+  async flushed(): Promise<void> {
+    const { output } = this.#options;
+    output.end();
+    // A reader that is gone misses nothing.
+    await finished(output, { readable: false }).catch(() => {});
   }
 
   async close(): Promise<void> {
     this.#options.input.pause();
     this.#ended.resolve();
+    this.#deaf.resolve();
     this.onclose?.();
   }
 

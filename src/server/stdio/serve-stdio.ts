@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ErrorCode, isRequest, type JsonRpcMessage, type RequestId } from '../../protocol/json-rpc.ts';
@@ -15,7 +16,7 @@ export interface ServeStdioOptions {
   readonly output: Writable;
   /** Bytes of one message. */
   readonly maxMessage: number;
-  /** Milliseconds that calls in flight get when the client has said all it had to say. */
+  /** Milliseconds that calls in flight get, and what was said to be read, when the client has said all it had to say. */
   readonly longestCall: number;
   readonly log: Log;
   /** Ends it as the client does. */
@@ -41,17 +42,35 @@ export async function serveStdio(options: ServeStdioOptions): Promise<StdioRepor
     fleetKey: randomBytes(32).toString('base64url'),
     onEnd: (callback: (reason: EndReason) => void) => void onEnd.push(callback),
   };
-  const served = await connect(source, session, transport, log);
-  await source.definition.start?.({ notify: publishOver(served.published), signal: closing.signal });
+  const end = () => {
+    for (const callback of onEnd) callback('closed');
+    closing.abort();
+  };
+  const stopped = aborted(stopping);
+  const starting = connect(source, session, transport, log).then(async (served) => {
+    await source.definition.start?.({ notify: publishOver(served.published), signal: closing.signal });
+    return served;
+  });
+  const served = await Promise.race([starting, stopped]);
+  if (served === undefined) {
+    // Whoever takes this long to start is not waited for.
+    starting.then((late) => late.close()).catch((error) => log.debug({ err: error }, 'Start came to nothing'));
+    end();
+    return { callsCut: 0, failed: false };
+  }
   await transport.start();
-  const stopped = new Promise<void>((resolve) => stopping.addEventListener('abort', () => resolve(), { once: true }));
-  const failed = await Promise.race([Promise.any([transport.ended, stopped]).then(() => false), served.lost]);
-  await Promise.race([transport.settled(), sleep(failed ? 0 : longestCall, undefined, { ref: false })]);
+  const failed = await Promise.race([Promise.race([transport.ended, stopped]).then(() => false), served.lost]);
+  const late = sleep(longestCall, undefined, { ref: false });
+  await Promise.race([transport.settled(), late]);
   const callsCut = transport.owed;
   await served.close();
-  for (const callback of onEnd) callback('closed');
-  closing.abort();
+  await Promise.race([transport.flushed(), late]);
+  end();
   return { callsCut, failed };
+}
+
+async function aborted(signal: AbortSignal): Promise<undefined> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 type Session = Omit<ServerSession, 'era'>;
@@ -89,6 +108,7 @@ async function connect(source: Source, session: Session, transport: LineTranspor
 async function connectRaw(server: RawServer, transport: LineTransport, log: Log): Promise<Served> {
   const lost = Promise.withResolvers<true>();
   const owed = new Set<RequestId>();
+  let gone: string | undefined;
   const fail = (id: RequestId, message: string) => {
     void transport.send({ jsonrpc: '2.0', id, error: { code: ErrorCode.server, message } });
   };
@@ -103,11 +123,16 @@ async function connectRaw(server: RawServer, transport: LineTransport, log: Log)
     },
     lost(why) {
       log.error({ why }, 'Server was lost');
+      gone = why;
       for (const id of owed) fail(id, why);
       lost.resolve(true);
     },
   });
   transport.onmessage = (message: JsonRpcMessage) => {
+    if (gone !== undefined) {
+      if (isRequest(message)) fail(message.id, gone);
+      return;
+    }
     if (isRequest(message)) owed.add(message.id);
     server.receive(message, { headers: {} });
   };
