@@ -1,19 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { fromText } from './from-text.ts';
+import { type Circumstances, type IgnoredBy, ignoredSettings, type SourceKind } from './ignored-settings.ts';
 import { didYouMean, problemsOf, UsageError } from './problems.ts';
 import {
   environmentName,
   flagName,
-  ignoredBy,
-  ignoredBySource,
-  ignoredByStateless,
   type ServeConfig,
   type ServeConfigKey,
-  type SourceKind,
   serveConfigKeys,
   serveConfigSchema,
-  type TransportName,
 } from './serve-config.ts';
 
 export interface ConfigSources {
@@ -32,6 +28,8 @@ interface Given {
   readonly name: string;
   readonly from: 'flag' | 'environment' | 'file';
 }
+
+const DEFAULTS = serveConfigSchema.parse({});
 
 /** Reads the configuration once: flags before environment before file. Throws a UsageError with every problem. */
 export function readServeConfig({ flags, environment, file, source = 'module' }: ConfigSources): ServeConfig {
@@ -63,25 +61,31 @@ export function readServeConfig({ flags, environment, file, source = 'module' }:
       problems.push(`${given.get(path.split('.')[0] as ServeConfigKey)?.name ?? path} ${message}`);
     }
   }
+  // What is wrong elsewhere does not hide a setting that does nothing.
+  const { transport, stateless, share }: Partial<Circumstances> = parsed.data ?? { ...DEFAULTS, ...input };
   const kind = source === 'module' && given.has('upstream') ? 'upstream' : source;
-  const transport = parsed.data?.transport ?? (given.get('transport')?.value as TransportName);
-  problems.push(
-    ...ignored(given, ignoredBy[transport] ?? [], `with --transport ${transport}`),
-    ...(parsed.data?.stateless === true && transport === 'streamable-http'
-      ? ignored(given, ignoredByStateless, 'with --stateless')
-      : []),
-    ...ignored(
-      given,
-      ignoredBySource[kind].filter((key) => key !== 'maxMessage' || transport !== 'stdio'),
-      `when berth serves ${KINDS[kind]}`,
-    ),
-  );
-  if (parsed.success && parsed.data.port !== 0 && parsed.data.port === parsed.data.adminPort) {
-    problems.push(`--port and --admin-port are both ${parsed.data.port}. They must differ.`);
+  const ignored = ignoredSettings({ transport, stateless, share, source: kind } as Circumstances);
+  const because: Readonly<Record<IgnoredBy, string>> = {
+    transport: `with --transport ${transport}`,
+    stateless: 'with --stateless',
+    share: 'with --share',
+    source: `when berth serves ${KINDS[kind]}`,
+  };
+  for (const [key, by] of ignored) {
+    const setting = given.get(key);
+    // Variables may come with the image and are left.
+    if (setting !== undefined && setting.from !== 'environment') {
+      problems.push(`${setting.name} has no effect ${because[by]}.`);
+    }
   }
-  if (parsed.success && parsed.data.workers > 1 && parsed.data.peers.length > 0) {
+  const matter = (...keys: readonly ServeConfigKey[]) => !keys.some((key) => ignored.has(key));
+  const { port, adminPort, workers, peers } = parsed.data ?? DEFAULTS;
+  if (matter('port', 'adminPort') && port !== 0 && port === adminPort) {
+    problems.push(`--port and --admin-port are both ${port}. They must differ.`);
+  }
+  if (matter('workers', 'peers') && workers > 1 && peers.length > 0) {
     problems.push(
-      `--workers is ${parsed.data.workers} and --peers is given, but workers are peers of each other only. Start one process per peer.`,
+      `--workers is ${workers} and --peers is given, but workers are peers of each other only. Start one process per peer.`,
     );
   }
   if (problems.length > 0 || !parsed.success) throw new UsageError(problems);
@@ -120,11 +124,3 @@ const KINDS: Readonly<Record<SourceKind, string>> = {
   command: 'a command',
   upstream: 'an upstream',
 };
-
-/** A setting that does nothing misleads; variables may come with the image and are left. */
-function ignored(given: ReadonlyMap<ServeConfigKey, Given>, keys: readonly ServeConfigKey[], where: string): string[] {
-  return keys.flatMap((key) => {
-    const setting = given.get(key);
-    return setting === undefined || setting.from === 'environment' ? [] : [`${setting.name} has no effect ${where}.`];
-  });
-}

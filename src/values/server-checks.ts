@@ -1,5 +1,5 @@
 import type { Problem } from '../config/problems.ts';
-import { environmentName, ignoredBy, ignoredByStateless } from '../config/serve-config.ts';
+import { environmentName } from '../config/serve-config.ts';
 import { type Check, when } from './check.ts';
 import { containerNames } from './pod-parts.ts';
 import type { Values } from './schema.ts';
@@ -55,22 +55,6 @@ export const serverChecks: readonly Check[] = [
         'server.transport',
         () => 'is stdio, which nobody outside the pod could reach.',
       ),
-  },
-  {
-    reads: ['server'],
-    find({ server }) {
-      const { transport, stateless } = effectiveSettings(server);
-      const given = settings.filter((key) => server[key] !== undefined);
-      const sessionless = stateless && transport === 'streamable-http' ? ignoredByStateless : [];
-      return [
-        ...given
-          .filter((key) => ignoredBy[transport].includes(key))
-          .map((key) => ({ path: `server.${key}`, message: `has no effect with the transport ${transport}.` })),
-        ...given
-          .filter((key) => sessionless.includes(key))
-          .map((key) => ({ path: `server.${key}`, message: 'has no effect with server.stateless.' })),
-      ];
-    },
   },
   {
     reads: ['server.env'],

@@ -1,4 +1,4 @@
-import { ignoredBySource, type SourceKind } from '../config/serve-config.ts';
+import { type IgnoredBy, ignoredSettings, type SourceKind } from '../config/ignored-settings.ts';
 import { type Check, when } from './check.ts';
 import { folderVolumes, PROGRAM_FOLDER } from './pod-parts.ts';
 import type { Values } from './schema.ts';
@@ -35,12 +35,22 @@ export const sourceChecks: readonly Check[] = [
   {
     reads: ['server', 'sidecar'],
     find(values) {
-      // Which one counts is not known, and is told already.
-      if (givenSources(values).length > 1) return [];
-      const kind = sourceKind(values);
-      return settings
-        .filter((key) => values.server[key] !== undefined && ignoredBySource[kind].includes(key))
-        .map((key) => ({ path: `server.${key}`, message: `has no effect when the fleet serves ${KINDS[kind]}.` }));
+      // Of several sources nobody knows which one counts; that there are several is told already.
+      const source = givenSources(values).length > 1 ? undefined : sourceKind(values);
+      const effective = effectiveSettings(values.server);
+      const because: Readonly<Record<IgnoredBy, string>> = {
+        transport: `with the transport ${effective.transport}`,
+        stateless: 'with server.stateless',
+        share: 'with server.share',
+        source: source === undefined ? '' : `when the fleet serves ${KINDS[source]}`,
+      };
+      const ignored = ignoredSettings({ ...effective, source });
+      return [...settings, 'sessionStoreSecret' as const].flatMap((key) => {
+        const by = ignored.get(key === 'sessionStoreSecret' ? 'sessionStore' : key);
+        return by === undefined || values.server[key] === undefined
+          ? []
+          : [{ path: `server.${key}`, message: `has no effect ${because[by]}.` }];
+      });
     },
   },
   {

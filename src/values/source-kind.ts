@@ -1,4 +1,4 @@
-import type { SourceKind } from '../config/serve-config.ts';
+import type { SourceKind } from '../config/ignored-settings.ts';
 import type { Values } from './schema.ts';
 
 /** What kind of server the pods serve; a sidecar is an upstream on the pod's own loopback. */

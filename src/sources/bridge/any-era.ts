@@ -20,14 +20,24 @@ export function serversOfAnyEra(eras: Eras): (session?: string) => RawServer {
   return (session) => (modernOnly ? eras.modern(session) : new EitherEra(eras, session, learned));
 }
 
+/** What the client said, and with what. */
+interface Said {
+  readonly message: JsonRpcMessage;
+  readonly context: ClientContext;
+}
+
 /** Asks in the words of the legacy era first, and changes over if that is what the server does not speak. */
 class EitherEra implements RawServer {
   readonly #eras: Eras;
   readonly #session: string | undefined;
   readonly #modernOnly: () => void;
   #server: RawServer;
-  #changed = false;
-  #opening: { readonly request: JsonRpcRequest; readonly context: ClientContext } | undefined;
+  /** The end of the server that was changed over from. */
+  #leaving: Promise<void> | undefined;
+  /** What the next server is to hear as soon as it can, while it is being connected. */
+  #held: Said[] | undefined;
+  #opening: (Said & { readonly message: JsonRpcRequest }) | undefined;
+  #closed = false;
 
   constructor(eras: Eras, session: string | undefined, modernOnly: () => void) {
     this.#eras = eras;
@@ -38,23 +48,31 @@ class EitherEra implements RawServer {
 
   async connect(client: RawClient): Promise<void> {
     await this.#server.connect({
-      send: (message, relatedTo) =>
-        this.#isRefusal(message) ? void this.#changeOver(client) : client.send(message, relatedTo),
+      send: (message, relatedTo) => {
+        // What one that refused still says is of no use, and that it is gone is no loss.
+        if (this.#leaving !== undefined) return undefined;
+        return this.#isRefusal(message) ? void this.#changeOver(client) : client.send(message, relatedTo);
+      },
       answer: (id, answer) => client.answer(id, answer),
       lost: (why, notBegun) => {
-        // That one which refused is gone is no loss.
-        if (!this.#changed) client.lost(why, notBegun);
+        if (this.#leaving === undefined) client.lost(why, notBegun);
       },
     });
   }
 
-  receive(message: JsonRpcMessage, context: ClientContext): void {
-    if (isRequest(message) && message.method === 'initialize') this.#opening = { request: message, context };
-    this.#server.receive(message, context);
+  get unsent(): number {
+    return this.#server.unsent ?? 0;
   }
 
-  close(): Promise<void> {
-    return this.#server.close();
+  receive(message: JsonRpcMessage, context: ClientContext): void {
+    if (isRequest(message) && message.method === 'initialize') this.#opening = { message, context };
+    if (this.#held !== undefined) this.#held.push({ message, context });
+    else this.#server.receive(message, context);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([this.#leaving, this.#server.close()]);
   }
 
   #isRefusal(message: JsonRpcMessage): boolean {
@@ -62,17 +80,26 @@ class EitherEra implements RawServer {
       isResponse(message) &&
       'error' in message &&
       message.error.code === UNSUPPORTED_VERSION &&
-      message.id === this.#opening?.request.id
+      message.id === this.#opening?.message.id
     );
   }
 
   async #changeOver(client: RawClient): Promise<void> {
-    const { request, context } = this.#opening as { request: JsonRpcRequest; context: ClientContext };
-    this.#changed = true;
     this.#modernOnly();
-    void this.#server.close();
-    this.#server = this.#eras.modern(this.#session);
-    await this.#server.connect(client);
-    this.#server.receive(request, context);
+    this.#held = [this.#opening as Said];
+    this.#leaving = this.#server.close();
+    const server = this.#eras.modern(this.#session);
+    this.#server = server;
+    try {
+      await server.connect(client);
+    } catch (error) {
+      if (!this.#closed) client.lost(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    // What `close` let go of must not begin anything.
+    if (this.#closed) return;
+    const held = this.#held;
+    this.#held = undefined;
+    for (const { message, context } of held) server.receive(message, context);
   }
 }

@@ -7,6 +7,12 @@ export interface ChangesFilter {
   readonly resourceSubscriptions?: readonly string[];
 }
 
+/** A server that tells of its changes. */
+export interface Followed {
+  /** Resolves when it is lost and tells of nothing any more, so that whoever listens had better begin anew. */
+  readonly ended: Promise<void>;
+}
+
 export interface FollowOptions {
   readonly notify: Notifier;
   /** Ends it. */
@@ -21,10 +27,11 @@ export interface FollowOptions {
 export async function followChanges(
   { resourceSubscriptions = [] }: ChangesFilter,
   { notify, gone, open }: FollowOptions,
-): Promise<void> {
-  const session = await open({ onNotification: (notification) => publish(notification, notify) });
+): Promise<Followed> {
+  const { promise: ended, resolve: onLost } = Promise.withResolvers<void>();
+  const session = await open({ onNotification: (notification) => publish(notification, notify), onLost: () => onLost() });
   const leave = () => void session.close();
-  if (gone.aborted) return leave();
+  if (gone.aborted) leave();
   gone.addEventListener('abort', leave, { once: true });
   try {
     for (const uri of resourceSubscriptions) await session.ask('resources/subscribe', { uri });
@@ -32,6 +39,7 @@ export async function followChanges(
     leave();
     throw error;
   }
+  return { ended };
 }
 
 function publish({ method, params }: JsonRpcNotification, notify: Notifier): void {

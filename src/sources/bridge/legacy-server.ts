@@ -36,10 +36,15 @@ export class LegacyServer implements RawServer {
   readonly #asked = new Map<RequestId, PromiseWithResolvers<JsonRpcResponse>>();
   readonly #subscriptions = new Set<string>();
   #client: RawClient | undefined;
+  #transport: Transport | undefined;
   #server: Client | undefined;
+  #closed = false;
+  #initialized = false;
   #logLevel: unknown;
   #lastAsked = 0;
   #listening: Promise<{ close(): Promise<void> } | undefined> = Promise.resolve(undefined);
+  /** Whether there is a filter that nobody listens by yet. */
+  #listensSoon = false;
 
   /** `open`: a transport to the server, not started yet. */
   constructor(open: () => Transport) {
@@ -57,17 +62,18 @@ export class LegacyServer implements RawServer {
       this.#asked.get(message.id as RequestId)?.resolve(message);
     } else if (message.method === 'notifications/cancelled') {
       this.#running.get(message.params?.['requestId'] as RequestId)?.abort();
-    } else if (message.method === 'notifications/initialized') {
+    } else if (message.method === 'notifications/initialized' && !this.#initialized) {
+      this.#initialized = true;
       this.#listen();
     }
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#client = undefined;
-    for (const cancel of this.#running.values()) cancel.abort();
-    const server = this.#server;
     this.#server = undefined;
-    await server?.close();
+    for (const cancel of this.#running.values()) cancel.abort();
+    await this.#transport?.close();
   }
 
   async #serve(request: JsonRpcRequest): Promise<void> {
@@ -109,13 +115,16 @@ export class LegacyServer implements RawServer {
 
   /** Asks the server who it is in the name of the client, and answers as a server of the legacy era would. */
   async #introduce({ clientInfo, capabilities = {}, protocolVersion: asked }: Result): Promise<Result> {
+    if (this.#transport !== undefined) throw new Error('The server was introduced before: send initialize once.');
     const server = new Client(clientInfo as ConstructorParameters<typeof Client>[0], {
       capabilities: capabilities as object,
       versionNegotiation: { mode: { pin: MODERN_VERSION } },
     });
     for (const [method, capability] of Object.entries(ASKED_FOR)) {
       if (capability in (capabilities as object)) {
-        server.setRequestHandler(method as never, (request: never) => this.#askClient(method, request) as never);
+        server.setRequestHandler(method as never, (request: never, { mcpReq }) => {
+          return this.#askClient(method, request, mcpReq.signal) as never;
+        });
       }
     }
     // The library's own handler drops what comes right before the answer.
@@ -129,8 +138,7 @@ export class LegacyServer implements RawServer {
     server.onclose = () => {
       if (this.#server === server) this.#client?.lost('The server closed the connection.');
     };
-    await server.connect(this.#open());
-    this.#server = server;
+    await this.#connect(server);
     const instructions = server.getInstructions();
     const latest = SUPPORTED_PROTOCOL_VERSIONS[0];
     return {
@@ -139,6 +147,22 @@ export class LegacyServer implements RawServer {
       serverInfo: server.getServerVersion(),
       ...(instructions !== undefined && { instructions }),
     };
+  }
+
+  /** The transport is known before it is started, so that whatever it has begun is ended by `close`. */
+  async #connect(server: Client): Promise<void> {
+    const transport = this.#open();
+    this.#transport = transport;
+    try {
+      await server.connect(transport);
+      if (this.#closed) throw new Error('The session was closed while the server was being introduced.');
+    } catch (error) {
+      await transport.close();
+      // It may be tried again.
+      this.#transport = undefined;
+      throw error;
+    }
+    this.#server = server;
   }
 
   async #ask({ id, method, params }: JsonRpcRequest, signal: AbortSignal): Promise<Result> {
@@ -155,24 +179,45 @@ export class LegacyServer implements RawServer {
   }
 
   /** Hands on what the server wants to know before it goes on (MCP 2026-07-28, multi round-trip requests). */
-  async #askClient(method: string, { params }: { readonly params?: JsonRpcRequest['params'] }): Promise<Result> {
+  async #askClient(
+    method: string,
+    { params }: { readonly params?: JsonRpcRequest['params'] },
+    signal: AbortSignal,
+  ): Promise<Result> {
     const id = `berth-ask:${++this.#lastAsked}`;
+    const call = this.#newest();
     const answered = Promise.withResolvers<JsonRpcResponse>();
+    const withdraw = () => {
+      const told = { requestId: id, reason: 'The call that it was asked for is over.' };
+      this.#client?.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: told }, call);
+      answered.reject(new Error('The call was cancelled before the client answered.'));
+    };
+    signal.throwIfAborted();
+    signal.addEventListener('abort', withdraw, { once: true });
     this.#asked.set(id, answered);
-    this.#client?.send({ jsonrpc: '2.0', id, method, ...(params && { params }) }, this.#newest());
-    const answer = await answered.promise;
-    this.#asked.delete(id);
-    if ('error' in answer) throw new ProtocolError(answer.error.code, answer.error.message, answer.error.data);
-    return answer.result;
+    try {
+      this.#client?.send({ jsonrpc: '2.0', id, method, ...(params && { params }) }, call);
+      const answer = await answered.promise;
+      if ('error' in answer) throw new ProtocolError(answer.error.code, answer.error.message, answer.error.data);
+      return answer.result;
+    } finally {
+      this.#asked.delete(id);
+      signal.removeEventListener('abort', withdraw);
+    }
   }
 
   /** Listens for what the client wants to know of by now, in place of what it listened for before. */
   #listen(): void {
-    const filter = { ...LIST_CHANGES, resourceSubscriptions: [...this.#subscriptions] };
+    if (this.#listensSoon) return;
+    this.#listensSoon = true;
     this.#listening = this.#listening.then(async (before) => {
+      this.#listensSoon = false;
+      const filter = { ...LIST_CHANGES, resourceSubscriptions: [...this.#subscriptions] };
       // A server that can not be listened to has nothing to tell.
       const next = await this.#server?.listen(filter).catch(() => undefined);
-      await before?.close();
+      await before?.close().catch(() => {
+        // What can not be told that it is over was over before.
+      });
       return next;
     });
   }

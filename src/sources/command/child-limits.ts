@@ -54,6 +54,8 @@ export class ChildLimits {
         const reason = this.#tooMany(family) ?? this.#tooLarge(family);
         if (reason !== undefined) child.kill(reason);
       }
+    } catch {
+      // The table can not be read now, for want of file descriptors as a rule; the next look is soon.
     } finally {
       this.#looking = false;
     }

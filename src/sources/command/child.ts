@@ -46,6 +46,8 @@ export interface ChildHandlers {
 const PATIENCE_AFTER_EOF_MS = 2_000;
 /** Time from SIGTERM to SIGKILL. */
 const PATIENCE_AFTER_SIGTERM_MS = 3_000;
+/** After this it does not die by signals: it hangs in the kernel. */
+const PATIENCE_AFTER_SIGKILL_MS = 5_000;
 /** Time for what a child said before its end to be taken by a slow reader. */
 const PATIENCE_FOR_LAST_MESSAGES_MS = 5_000;
 
@@ -60,13 +62,15 @@ export class Child {
   readonly pid: number | undefined;
   /** Settles when it has ended and all that it had said is told; never rejects. */
   readonly exited: Promise<ChildExit>;
-  /** Resolves when neither it nor anything that it started is left. */
+  /** Resolves when neither it nor anything that it started is left, but for what does not die even by SIGKILL. */
   readonly gone: Promise<void>;
   readonly #options: ChildOptions;
   readonly #family: ProcessFamily | undefined;
   readonly #process: ChildProcessWithoutNullStreams | undefined;
   readonly #words: LastWords;
   readonly #output: ChildOutput | undefined;
+  /** Resolves `gone`. */
+  readonly #leave: () => void;
   #reason: string | undefined;
   #killed = false;
   #ended = false;
@@ -82,6 +86,7 @@ export class Child {
     const gone = Promise.withResolvers<void>();
     this.exited = exit.promise;
     this.gone = gone.promise;
+    this.#leave = gone.resolve;
     const fail = (error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
       this.#ended = true;
@@ -101,7 +106,8 @@ export class Child {
     // Later ones, of signals that could not be sent, tell nothing that the exit does not.
     started.on('error', (error) => pid === undefined && fail(error));
     // What could not be written is not worth a word: that the child is gone is told by its exit.
-    for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {});
+    // Without a file descriptor to spare there are none of them.
+    for (const stream of [stdin, stdout, stderr]) stream?.on('error', () => {});
     if (pid === undefined) return;
     this.pid = pid;
     this.#process = started;
@@ -117,7 +123,7 @@ export class Child {
     const allSaid = new Promise<void>((resolve) => stderr.once('close', () => resolve()));
     started.once('exit', (code, signal) => {
       this.#ended = true;
-      void this.#end(allSaid, gone.resolve).then(() => {
+      void this.#end(allSaid).then(() => {
         exit.resolve({
           code,
           signal,
@@ -126,6 +132,11 @@ export class Child {
         });
       });
     });
+  }
+
+  /** Whether it has ended, or was never started; what it had said may not have been told yet. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** When it said anything last, by the clock; it is now while it waits for us to listen. `undefined`: never yet. */
@@ -187,8 +198,15 @@ export class Child {
     if (this.pid !== undefined && !(await this.#endsWithin(PATIENCE_AFTER_EOF_MS))) {
       this.#family?.signal('SIGTERM');
       if (!(await this.#endsWithin(PATIENCE_AFTER_SIGTERM_MS))) this.kill();
+      if (!(await this.#endsWithin(PATIENCE_AFTER_SIGKILL_MS))) this.#abandon();
     }
     await this.gone;
+  }
+
+  /** Waits no longer for what nobody can end: its place may be used, and berth may end. */
+  #abandon(): void {
+    this.#words.logger.error('Could not end a child, which did not die by SIGKILL, and left it behind');
+    this.#leave();
   }
 
   async #endsWithin(milliseconds: number): Promise<boolean> {
@@ -204,9 +222,9 @@ export class Child {
   }
 
   /** The first process has ended: ends the others, and hears what there is still to hear. */
-  async #end(allSaid: Promise<void>, gone: () => void): Promise<void> {
+  async #end(allSaid: Promise<void>): Promise<void> {
     const { clock } = this.#options;
-    void this.#family?.end({ killed: () => this.#killed, clock }).then(gone);
+    void this.#family?.end({ killed: () => this.#killed, clock }).then(this.#leave);
     const waiting = new AbortController();
     const late = sleep(PATIENCE_FOR_LAST_MESSAGES_MS, undefined, { signal: waiting.signal }).catch(() => {
       // All was heard in time.

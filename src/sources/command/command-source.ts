@@ -5,15 +5,15 @@ import { UsageError } from '../../config/problems.ts';
 import type { ServeConfig } from '../../config/serve-config.ts';
 import { serversOfAnyEra } from '../bridge/any-era.ts';
 import { followChanges } from '../bridge/follow-changes.ts';
-import { LegacyServer } from '../bridge/legacy-server.ts';
 import { modernServer } from '../bridge/modern-server.ts';
 import { type Introduction, RawSession, type RawSessionOptions } from '../bridge/raw-session.ts';
 import type { RawServer } from '../raw-server.ts';
 import type { Source } from '../source.ts';
 import { ChildServer } from './child-server.ts';
-import { ChildTransport } from './child-transport.ts';
 import { Children } from './children.ts';
+import type { ConversationOptions } from './conversation.ts';
 import { childEnvironment } from './environment.ts';
+import { ModernChildServer } from './modern-child-server.ts';
 import { SharedChild } from './shared-child.ts';
 import { WarmPool } from './warm-pool.ts';
 
@@ -29,14 +29,22 @@ export async function loadCommand(command: readonly string[], options: LoadComma
   const { config, log } = options;
   const clock = () => performance.now();
   const environment = childEnvironment(options.environment, config.passEnvironment);
-  const { maxMessage, childMemory, childProcesses, maxConnections: limit, startTimeout, silenceTimeout } = config;
+  const { maxMessage, childMemory, childProcesses, startTimeout, silenceTimeout } = config;
   const children = new Children({ command, environment, maxMessage, childMemory, childProcesses, log, clock });
-  // One client needs one child.
-  const warm = config.share || config.transport === 'stdio' ? 0 : config.warmChildren;
+  // One client needs one child, and another one while that is ending.
+  const single = config.share || config.transport === 'stdio';
+  const [warm, limit] = single ? [0, Math.max(2, config.maxConnections)] : [config.warmChildren, config.maxConnections];
   const pool = new WarmPool({ spawn: () => children.spawn(), warm, limit, log, clock });
+  const optionsFor = (session?: string): ConversationOptions => ({
+    take: (signal) => pool.take(signal),
+    session,
+    startTimeout,
+    silenceTimeout,
+    clock,
+  });
   const childFor = serversOfAnyEra({
-    legacy: (session) => new ChildServer({ take: () => pool.take(), session, startTimeout, silenceTimeout, clock }),
-    modern: () => new LegacyServer(() => new ChildTransport(() => pool.take())),
+    legacy: (session) => new ChildServer(optionsFor(session)),
+    modern: (session) => new ModernChildServer(optionsFor(session)),
   });
   let introduction: Introduction;
   try {
@@ -55,6 +63,7 @@ export async function loadCommand(command: readonly string[], options: LoadComma
       name,
       version,
       sessions: config.sessions,
+      speaksUnasked: true,
       start: ({ signal }) => pool.keepWarm(signal),
       create: ({ era, id }) => (era === 'modern' ? modernServer({ introduction, open }) : serverFor(id)),
     },
@@ -63,8 +72,7 @@ export async function loadCommand(command: readonly string[], options: LoadComma
     follow: (filter, notify, context, gone) =>
       followChanges(filter, { notify, gone, open: (how) => open({ ...how, context }) }),
     async close() {
-      await shared?.close();
-      await pool.close();
+      await Promise.all([shared?.close(), pool.close()]);
       await children.close();
     },
   };

@@ -58,8 +58,10 @@ export class Guard {
     this.#shell = guard;
     guard.unref();
     // A pipe of a child's is a socket, which alone would keep this process alive.
-    (guard.stdin as unknown as { unref(): void }).unref();
-    guard.stdin.on('error', () => {});
+    const stdin = guard.stdin as (typeof guard.stdin & { unref(): void }) | undefined;
+    // Without a file descriptor to spare there is none, and an error to follow.
+    stdin?.unref();
+    stdin?.on('error', () => {});
     let ended = false;
     const end = (why: string) => {
       if (!ended) this.#ended(why);

@@ -38,7 +38,7 @@ export class ProcessFamily {
     }
   }
 
-  /** Ends all that is left once the first process is gone; with patience unless `killed`. */
+  /** Ends all that is left once the first process is gone; with patience unless `killed`. Never rejects. */
   async end({ killed, clock }: { killed: () => boolean; clock: () => number }): Promise<void> {
     const begun = clock();
     const told = new Set<string>();
@@ -54,13 +54,19 @@ export class ProcessFamily {
   /** Whether there is anybody left, who has been told to end by now. */
   async #tellRest(kill: boolean, told: Set<string>): Promise<boolean> {
     if (!this.#table.available) return this.signal(kill ? 'SIGKILL' : 0);
-    const rest = (await this.#table.read()).filter((entry) => this.includes(entry));
-    for (const entry of rest) {
-      if (kill) this.#table.signal(entry, 'SIGKILL');
-      else if (!told.has(identityOf(entry))) this.#table.signal(entry, 'SIGTERM');
-      told.add(identityOf(entry));
+    try {
+      const rest = (await this.#table.read()).filter((entry) => this.includes(entry));
+      for (const entry of rest) {
+        if (kill) this.#table.signal(entry, 'SIGKILL');
+        else if (!told.has(identityOf(entry))) this.#table.signal(entry, 'SIGTERM');
+        told.add(identityOf(entry));
+      }
+      return rest.length > 0;
+    } catch {
+      // The table can not be read now. Those of the group can do without; who left it waits for the next look.
+      if (kill) this.signal('SIGKILL');
+      return true;
     }
-    return rest.length > 0;
   }
 }
 

@@ -21,6 +21,8 @@ const LEAST_SPACING_MS = 50;
 const LARGEST_SHARE = 1 / 5;
 /** Larger than any `stat` or `status` of a process. */
 const READ_BYTES = 4096;
+/** What keeps this process from reading, and says nothing of the one that it wanted to read of. */
+const SHORTAGES: readonly unknown[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
 
 /** The processes of this machine or pod, from Linux's /proc; many who ask at once share one reading. */
 export class ProcessTable {
@@ -42,14 +44,17 @@ export class ProcessTable {
     this.available = existsSync(`${root}/self/stat`);
   }
 
-  /** All processes but those that have ended; read after this call, soon. None where there is no table. */
+  /**
+   * All processes but those that have ended; read after this call, soon. None where there is no table. Rejects when they
+   * can not be read now, for want of a file descriptor as a rule; the next reading may succeed.
+   */
   read(): Promise<readonly ProcessEntry[]> {
     if (!this.available) return Promise.resolve([]);
     this.#next ??= this.#readNext();
     return this.#next;
   }
 
-  /** Sends a signal to a process if it is still the same one. */
+  /** Sends a signal to a process if it is still the same one; throws when that can not be known now. */
   signal({ pid, started }: ProcessEntry, signal: NodeJS.Signals): void {
     if (this.#stat(pid)?.started !== started) return;
     try {
@@ -59,7 +64,7 @@ export class ProcessTable {
     }
   }
 
-  /** Bytes of memory that are this process's own: without the files that it has mapped. */
+  /** Bytes of memory that are this process's own: without the files that it has mapped. Throws as `signal` does. */
   memoryOf({ pid }: ProcessEntry): number {
     const status = this.#text(`${this.#root}/${pid}/status`) ?? '';
     let kilobytes = 0;
@@ -68,7 +73,8 @@ export class ProcessTable {
   }
 
   async #readNext(): Promise<readonly ProcessEntry[]> {
-    await this.#last;
+    // That it failed is for those to know who asked for it.
+    await this.#last.catch(() => {});
     const wait = this.#freeAt - this.#clock();
     if (wait > 0) await sleep(wait);
     // Whoever asks from now on may look for what this reading has passed already.
@@ -76,10 +82,12 @@ export class ProcessTable {
     const begun = this.#clock();
     const reading = this.#readAll();
     this.#last = reading;
-    const entries = await reading;
-    const took = this.#clock() - begun;
-    this.#freeAt = this.#clock() + Math.max(LEAST_SPACING_MS, took / LARGEST_SHARE);
-    return entries;
+    try {
+      return await reading;
+    } finally {
+      const took = this.#clock() - begun;
+      this.#freeAt = this.#clock() + Math.max(LEAST_SPACING_MS, took / LARGEST_SHARE);
+    }
   }
 
   async #readAll(): Promise<readonly ProcessEntry[]> {
@@ -120,7 +128,8 @@ export class ProcessTable {
       } finally {
         closeSync(file);
       }
-    } catch {
+    } catch (error) {
+      throwShortage(error);
       // It has ended.
       return undefined;
     }
@@ -130,11 +139,16 @@ export class ProcessTable {
   async #environment(pid: number): Promise<string> {
     try {
       return await readFile(`${this.#root}/${pid}/environ`, 'latin1');
-    } catch {
+    } catch (error) {
+      throwShortage(error);
       // It has ended, or belongs to another user.
       return '';
     }
   }
+}
+
+function throwShortage(error: unknown): void {
+  if (SHORTAGES.includes((error as NodeJS.ErrnoException).code)) throw error;
 }
 
 function markerIn(environment: string): string | undefined {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { JsonRpcResponse } from '../../protocol/json-rpc.ts';
 
 export interface SilenceWatchOptions {
@@ -18,11 +19,12 @@ export interface SilenceWatchOptions {
 
 /** How often it looks, in each time that it waits for. */
 const LOOKS = 8;
-const PING_PREFIX = 'berth-ping:';
 
 /** Notices a child that hangs: one that owes an answer, and gives neither that nor any other sign of life. */
 export class SilenceWatch {
   readonly #options: SilenceWatchOptions;
+  /** No request of a client's has an id that begins so. */
+  readonly #prefix = `berth-ping:${randomUUID()}:`;
   #timer: NodeJS.Timeout | undefined;
   #since = 0;
   #pings = 0;
@@ -48,7 +50,7 @@ export class SilenceWatch {
 
   /** Whether an answer is one to a ping of this watch. */
   takes({ id }: JsonRpcResponse): boolean {
-    return typeof id === 'string' && id.startsWith(PING_PREFIX);
+    return typeof id === 'string' && id.startsWith(this.#prefix);
   }
 
   #look(): void {
@@ -71,7 +73,7 @@ export class SilenceWatch {
     }
     if (!this.#pinged && silence >= silenceTimeout / 2) {
       this.#pinged = true;
-      ping(`${PING_PREFIX}${++this.#pings}`);
+      ping(`${this.#prefix}${++this.#pings}`);
     }
   }
 }

@@ -3,6 +3,8 @@ import type { ChildExit } from './child.ts';
 
 /** What the pool needs to know of a child. */
 export interface Warmable {
+  /** Whether its process has ended, which `exited` may tell later. */
+  readonly ended: boolean;
   readonly exited: Promise<ChildExit>;
   readonly gone: Promise<void>;
   close(): Promise<void>;
@@ -12,7 +14,7 @@ export interface WarmPoolOptions<C extends Warmable> {
   spawn(): C;
   /** Children to keep ready. */
   readonly warm: number;
-  /** Children that there may be, those of sessions included, for more to be made ready. */
+  /** Children that there may be at a time: those that wait, those of sessions, and those that are ending. */
   readonly limit: number;
   readonly log: Logger;
   /** Milliseconds that never go back. */
@@ -34,11 +36,14 @@ export class WarmPool<C extends Warmable> {
   readonly #waiting = new Map<C, number>();
   /** All that are not gone. */
   readonly #living = new Set<C>();
+  /** Sessions that wait for another's child to be gone, the first one first. */
+  readonly #queue = new Set<PromiseWithResolvers<C>>();
   #timer: NodeJS.Timeout | undefined;
   /** Length of the pause after the next failure. */
   #pause = FIRST_PAUSE_MS;
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #keeping = false;
+  #closed = false;
 
   constructor(options: WarmPoolOptions<C>) {
     this.#options = options;
@@ -53,21 +58,59 @@ export class WarmPool<C extends Warmable> {
   keepWarm(signal: AbortSignal): void {
     if (signal.aborted) return;
     this.#keeping = true;
-    signal.addEventListener('abort', () => void this.close(), { once: true });
+    signal.addEventListener('abort', () => void this.#endWaiting(), { once: true });
     this.#refill();
   }
 
-  /** A child that is the caller's from now on: the one that waited longest, or a new one. */
-  take(): C {
-    const [oldest] = this.#waiting.keys();
-    if (oldest !== undefined) this.#waiting.delete(oldest);
+  /**
+   * A child that is the caller's from now on: the one that waited longest, or a new one as soon as there may be one more.
+   * Rejects with the signal's reason if that comes first, or when the pool closes.
+   */
+  async take(signal: AbortSignal): Promise<C> {
+    signal.throwIfAborted();
+    if (this.#closed) throw closedError();
     // The next one starts in a while, so that it does not slow down the session that has just begun.
     this.#refillSoon();
-    return oldest ?? this.#start();
+    const ready = [...this.#waiting.keys()].find(({ ended }) => !ended);
+    if (ready !== undefined) {
+      this.#waiting.delete(ready);
+      return ready;
+    }
+    return this.#living.size < this.#options.limit ? this.#start() : await this.#queueUp(signal);
   }
 
-  /** Ends those that wait, and makes no more ready. */
+  /** Ends those that wait, and gives out no more. */
   async close(): Promise<void> {
+    this.#closed = true;
+    for (const { reject } of this.#queue) reject(closedError());
+    this.#queue.clear();
+    await this.#endWaiting();
+  }
+
+  async #queueUp(signal: AbortSignal): Promise<C> {
+    const place = Promise.withResolvers<C>();
+    const leave = () => {
+      this.#queue.delete(place);
+      place.reject(signal.reason);
+    };
+    this.#queue.add(place);
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      return await place.promise;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  #serveQueue(): void {
+    for (const place of this.#queue) {
+      if (this.#living.size >= this.#options.limit) return;
+      this.#queue.delete(place);
+      place.resolve(this.#start());
+    }
+  }
+
+  async #endWaiting(): Promise<void> {
     this.#keeping = false;
     clearTimeout(this.#timer);
     const waiting = [...this.#waiting.keys()];
@@ -101,6 +144,7 @@ export class WarmPool<C extends Warmable> {
     this.#living.add(child);
     void child.gone.then(() => {
       this.#living.delete(child);
+      this.#serveQueue();
       this.#refillSoon();
     });
     return child;
@@ -123,4 +167,8 @@ export class WarmPool<C extends Warmable> {
     }
     this.#refillSoon();
   }
+}
+
+function closedError(): Error {
+  return new Error('No more processes of the command are started, since it is served no longer.');
 }

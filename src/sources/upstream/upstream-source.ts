@@ -84,6 +84,7 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
       return serverInfo.version;
     },
     sessions: config.sessions,
+    speaksUnasked: true,
     start: ({ signal }) => {
       signal.addEventListener('abort', () => lifetime.abort(), { once: true });
       void health.run(lifetime.signal);
