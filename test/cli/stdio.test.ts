@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
@@ -59,11 +60,87 @@ test('a call that outlasts --longest-call is cut, and exit code 1 says so', asyn
   expect(JSON.parse(ended.stderr)).toMatchObject({ callsCut: 1, msg: 'Finished' });
 });
 
+/** Ends the input of a server with these lines, and leaves its output unread. */
+function feed(lines: readonly unknown[], ...more: string[]) {
+  const server = spawn(process.execPath, args(...more));
+  server.stdin.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  return server;
+}
+
+/** The path of a module with this text. */
+function moduleOf(source: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'berth-stdio-')), 'server.mjs');
+  writeFileSync(path, source);
+  return path;
+}
+
+// More than pipes and sockets hold.
+const long = toolCall(2, 'echo', { value: 'y'.repeat(5_000_000) });
+
+test('a reader slower than the server hears it to its end', async () => {
+  const server = feed([initialize(), initialized, long], lab);
+  const exit = once(server, 'exit');
+  let stdout = '';
+  for await (const chunk of server.stdout) {
+    stdout += chunk;
+    await sleep(5);
+  }
+  const [code] = await exit;
+  const ended = { code, stdout, stderr: '' };
+  expect(messages(ended).at(-1)).toMatchObject({ id: 2, result: {} });
+  expect(code).toBe(0);
+});
+
+test('a reader that never reads is waited for as long as a call, and exit code 1 says what it missed', async () => {
+  const server = feed([initialize(), initialized, long], lab, '--longest-call', '500ms');
+  const [stderr, [code]] = await Promise.all([text(server.stderr), once(server, 'exit')]);
+  expect(JSON.parse(stderr)).toMatchObject({ callsCut: 1, msg: 'Finished' });
+  expect(code).toBe(1);
+});
+
+test('a last line without an end is a line', async () => {
+  const server = spawn(process.execPath, args(lab));
+  server.stdin.end(JSON.stringify(initialize()));
+  const [stdout, [code]] = await Promise.all([text(server.stdout), once(server, 'exit')]);
+  expect(messages({ code, stdout, stderr: '' })).toMatchObject([{ id: 'init', result: {} }]);
+  expect(code).toBe(0);
+});
+
+const hang = `new Promise(() => setInterval(() => {}, 1_000))`;
+
+test.for([
+  ['is loaded', `console.error('busy'); await ${hang}; export default () => {};`],
+  ['makes its server', `export default async () => { console.error('busy'); await ${hang}; };`],
+])('SIGTERM while a module %s ends the process', async ([, source]) => {
+  const server = spawn(process.execPath, args(moduleOf(source as string)));
+  const exit = once(server, 'exit');
+  server.stdin.write(`${JSON.stringify(initialize())}\n`);
+  await expect.poll(() => server.stderr.read()?.toString() ?? '', { timeout: 10_000 }).toContain('busy');
+  server.kill('SIGTERM');
+  const outcome = await Promise.race([exit, sleep(5_000, ['still there'], { ref: false })]);
+  server.kill('SIGKILL');
+  expect(outcome).toEqual([0, null]);
+});
+
+test('a second SIGTERM ends calls in flight at once', async () => {
+  const server = spawn(process.execPath, args(lab));
+  const exit = once(server, 'exit');
+  const heard: string[] = [];
+  server.stdout.on('data', (chunk) => heard.push(String(chunk)));
+  for (const message of [initialize(), initialized, toolCall(2, 'wait', { ms: 30_000 })])
+    server.stdin.write(`${JSON.stringify(message)}\n`);
+  await expect.poll(() => heard.join(''), { timeout: 10_000 }).toContain('"init"');
+  // Two that come together count as one.
+  const signals = setInterval(() => server.kill('SIGTERM'), 400);
+  const outcome = await Promise.race([exit, sleep(5_000, ['still there'], { ref: false })]);
+  clearInterval(signals);
+  server.kill('SIGKILL');
+  expect(outcome).toEqual([1, null]);
+});
+
 test('nothing but protocol is on stdout, whatever a module prints', async () => {
-  const module = join(mkdtempSync(join(tmpdir(), 'berth-stdio-')), 'server.mjs');
   const sdk = import.meta.resolve('@modelcontextprotocol/sdk/server/mcp.js');
-  writeFileSync(
-    module,
+  const module = moduleOf(
     `import { McpServer } from ${JSON.stringify(sdk)};
     console.log('loaded');
     export default () => {
@@ -112,7 +189,7 @@ test('SIGTERM lets calls finish, and a client that reads no more ends the proces
   server.stdout.on('data', (chunk) => heard.push(String(chunk)));
   for (const message of [initialize(), initialized, toolCall(2, 'wait', { ms: 500 })])
     server.stdin.write(`${JSON.stringify(message)}\n`);
-  await expect.poll(() => heard.join('')).toContain('"init"');
+  await expect.poll(() => heard.join(''), { timeout: 10_000 }).toContain('"init"');
   server.kill('SIGTERM');
   const [code] = await once(server, 'exit');
   expect(code).toBe(0);

@@ -133,6 +133,12 @@ describe('bad values name what was given, what was found and what is allowed', (
     [{ flags: { transport: 'sse', maxEventLog: '1KiB' } }, '--max-event-log has no effect with --transport sse.'],
     [{ flags: { stateless: true, transport: 'stdio' } }, '--stateless has no effect with --transport stdio.'],
     [{ flags: { share: true } }, '--share has no effect when berth serves a module.'],
+    [{ source: 'command', flags: { share: true, warmChildren: '3' } }, '--warm-children has no effect with --share.'],
+    [
+      { source: 'command', flags: { transport: 'sse', sessionStore: 'redis://cache' } },
+      '--session-store has no effect with --transport sse.',
+    ],
+    [{ flags: { stateless: true, parkAfter: '5s', port: 'x' } }, '--park-after has no effect with --stateless.'],
     [
       { flags: { upstream: 'http://127.0.0.1:9000/mcp', startTimeout: '5s' } },
       '--start-timeout has no effect when berth serves an upstream.',
@@ -145,6 +151,34 @@ describe('bad values name what was given, what was found and what is allowed', (
   test.for(rows)('%j', ([sources, message]) => {
     expect(problems(sources)).toContain(message);
   });
+});
+
+test.each<keyof ConfigSources['flags']>(['share', 'warmChildren', 'sessions'])(
+  '%s does nothing for the one client of a command over stdio',
+  (key) => {
+    const value = { share: true, warmChildren: '2', sessions: 'parkable' }[key as 'share'] ?? '';
+    expect(problems({ source: 'command', flags: { transport: 'stdio', [key]: value } })).toEqual([
+      `${flagName(key)} has no effect with --transport stdio.`,
+    ]);
+  },
+);
+
+test('sessions of HTTP+SSE are all that is left of sessions with http-compat and --stateless', () => {
+  const flags = { transport: 'http-compat', stateless: true } as const;
+  const gone = { sessionIdleTimeout: '5m', parkAfter: '5s', maxParked: '1', maxEventLog: '1KiB', evictAfter: '5s' };
+  const store = { sessionStore: 'redis://cache' };
+  expect(problems({ source: 'command', flags: { ...flags, ...gone, ...store } })).toEqual(
+    [...Object.keys(gone), 'sessionStore'].map((key) => `${flagName(key)} has no effect with --stateless.`),
+  );
+  const kept = { sessions: 'parkable', maxRequestsPerSession: '3' };
+  expect(problems({ source: 'command', flags: { ...flags, ...kept } })).toEqual([]);
+  expect(problems({ source: 'command', flags: { transport: 'http-compat', ...gone, ...store } })).toEqual([]);
+});
+
+test('variables that do nothing over stdio do not contradict each other there', () => {
+  const environment = { BERTH_WORKERS: '3', BERTH_PEERS: 'x', BERTH_PORT: '9464' };
+  expect(problems({ environment, flags: { transport: 'stdio' } })).toEqual([]);
+  expect(problems({ environment })).toHaveLength(2);
 });
 
 test('all problems are told at once', () => {

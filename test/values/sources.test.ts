@@ -52,6 +52,22 @@ test.each<[Record<string, unknown>, readonly string[]]>([
     ['server.sessionIdleTimeout has no effect with the transport sse.'],
   ],
   [
+    { server: { transport: 'sse', sessionStore: 'redis://cache' } },
+    ['server.sessionStore has no effect with the transport sse.'],
+  ],
+  [
+    { server: { transport: 'sse', sessionStoreSecret: { name: 'sessions', key: 'url' } } },
+    ['server.sessionStoreSecret has no effect with the transport sse.'],
+  ],
+  [
+    { server: { transport: 'http-compat', stateless: true, evictAfter: '5m', maxRequestsPerSession: 3 } },
+    ['server.evictAfter has no effect with server.stateless.'],
+  ],
+  [
+    { server: { command, maxConnections: 5, share: true, warmChildren: 3 } },
+    ['server.warmChildren has no effect with server.share.'],
+  ],
+  [
     { server: { source: 'a.ts', command, upstream, share: true }, sidecar },
     ['server.command', 'server.upstream', 'sidecar'].map(
       (path) => `${path} and server.source are both given, but a fleet serves one server. Give one of them.`,
@@ -105,7 +121,7 @@ test.each<[Record<string, unknown>]>([
   [{ server: { transport: 'http-compat', command, share: true } }],
   [{ server: { transport: 'sse', upstream } }],
   [{ server: { stateless: true, longestCall: '5s' } }],
-  [{ server: { transport: 'http-compat', stateless: true, parkAfter: '5s' } }],
+  [{ server: { transport: 'http-compat', stateless: true, maxRequestsPerSession: 3 } }],
   [{ sidecar, server: { maxMessage: '1MiB', sessions: 'parkable' }, extraContainers: [{ name: 'berth-install' }] }],
   [{ extraContainers: [{ name: 'server' }], server: { volumes: [{ name: 'berth-home' }] } }],
 ])('%j describes a fleet', (more) => {

@@ -86,9 +86,7 @@ export class LineTransport {
     };
     if (!output.writable) return said();
     if (output.write(`${JSON.stringify(message)}\n`, said)) return;
-    this.#roomAgain ??= Promise.race([once(output, 'drain'), this.#deaf.promise]).finally(() => {
-      this.#roomAgain = undefined;
-    });
+    this.#roomAgain ??= this.#waitForRoom();
     await this.#roomAgain;
   }
 
@@ -105,6 +103,13 @@ export class LineTransport {
     this.#ended.resolve();
     this.#deaf.resolve();
     this.onclose?.();
+  }
+
+  async #waitForRoom(): Promise<void> {
+    const room = once(this.#options.output, 'drain');
+    // It fails when the reader is gone, which ends the wait in any case.
+    await Promise.race([room, this.#deaf.promise]).catch(() => {});
+    this.#roomAgain = undefined;
   }
 
   #take({ text, cut }: Line): void {

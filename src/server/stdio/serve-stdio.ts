@@ -60,7 +60,7 @@ export async function serveStdio(options: ServeStdioOptions): Promise<StdioRepor
   }
   await transport.start();
   const failed = await Promise.race([Promise.race([transport.ended, stopped]).then(() => false), served.lost]);
-  const late = sleep(longestCall, undefined, { ref: false });
+  const late = sleep(longestCall, undefined, { signal: closing.signal }).catch(() => {});
   await Promise.race([transport.settled(), late]);
   const callsCut = transport.owed;
   await served.close();

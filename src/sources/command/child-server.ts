@@ -18,6 +18,10 @@ export class ChildServer implements RawServer {
     });
   }
 
+  get unsent(): number {
+    return this.#conversation.unsent;
+  }
+
   receive(message: JsonRpcMessage): void {
     void this.#conversation.send(message);
   }

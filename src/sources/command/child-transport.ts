@@ -40,6 +40,11 @@ export class ChildTransport implements Transport {
     this.#conversation = new Conversation(options);
   }
 
+  /** Bytes that were sent and that the child has not taken. */
+  get unsent(): number {
+    return this.#conversation.unsent;
+  }
+
   start(): Promise<void> {
     const { taken, onLost } = this.#options;
     return this.#conversation.open({

@@ -2,10 +2,14 @@ import type { JsonRpcNotification } from '../../protocol/json-rpc.ts';
 import { type Introduction, RawSession } from '../bridge/raw-session.ts';
 import type { RawServer } from '../raw-server.ts';
 import { SharedServer } from './shared-server.ts';
+import { SharedSubscriptions } from './shared-subscriptions.ts';
+import { Speakers } from './speakers.ts';
 
 /** One child that serves all clients: each gets what belongs to it, as far as stdio tells whose it is. */
 export class SharedChild {
   readonly introduction: Introduction;
+  readonly subscriptions = new SharedSubscriptions<SharedServer>();
+  readonly speakers = new Speakers<SharedServer>();
   readonly #start: () => RawServer;
   readonly #servers = new Set<SharedServer>();
   #session: Promise<RawSession> | undefined;
@@ -46,29 +50,23 @@ export class SharedChild {
     this.#servers.delete(server);
   }
 
-  /** Whether any client wants to hear of a resource. */
-  isSubscribed(uri: string): boolean {
-    return [...this.#servers].some((server) => server.subscriptions.has(uri));
-  }
-
   async close(): Promise<void> {
+    this.speakers.clear();
     const session = await this.#session?.catch(() => undefined);
     await session?.close();
   }
 
   #hear(notification: JsonRpcNotification): void {
     const { method } = notification;
-    if (method === 'notifications/message') {
-      // Whose call a log message is about is known only while there is one; it must not be read by another client.
-      const [busy, ...others] = [...this.#servers].filter((server) => server.busy);
-      if (others.length === 0) busy?.hear(notification);
-    } else {
-      for (const server of this.#servers) server.hear(notification);
-    }
+    // Whose call a log message is about is known only while it can be nobody else's.
+    if (method === 'notifications/message') this.speakers.only?.hear(notification);
+    else for (const server of this.#servers) server.hear(notification);
   }
 
   #lost(why: string): void {
     this.#session = undefined;
+    this.speakers.clear();
+    this.subscriptions.clear();
     for (const server of [...this.#servers]) server.lost(why);
   }
 }

@@ -11,7 +11,18 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { readServeConfig } from '../../../src/config/read-config.ts';
 import { loadCommand } from '../../../src/sources/command/command-source.ts';
 import { eventually, type Settings, startLab } from '../../server/running.ts';
-import { initialize, inSession, modernCall, modernPost, openSession, post, toolCall } from '../../server/wire.ts';
+import {
+  events,
+  initialize,
+  inSession,
+  messageIn,
+  modernCall,
+  modernPost,
+  openSession,
+  post,
+  type ServerEvent,
+  toolCall,
+} from '../../server/wire.ts';
 
 const program = fileURLToPath(new URL('../../fixtures/stdio/lab-server.mjs', import.meta.url));
 const environment = { PATH: process.env['PATH'] };
@@ -243,6 +254,43 @@ describe('one child for all', () => {
     await said(one, 'log', { data: 'beside another', ms: 100 });
     await waiting;
     expect(heard).toEqual(['one alone']);
+  });
+
+  test('that dies ends what listens in the modern era gracefully, so that its client listens again', async () => {
+    const lab = await serveLab(share);
+    const { result } = await answerOf(modernCall(lab.url, 'pid'));
+    const notifications = { toolsListChanged: true, resourceSubscriptions: ['a:b'] };
+    const listen = async () => {
+      const stream = events(await modernPost(lab.url, 'subscriptions/listen', { notifications }));
+      const acknowledged = messageIn((await stream.next()).value as ServerEvent);
+      expect(acknowledged).toMatchObject({ method: 'notifications/subscriptions/acknowledged' });
+      return stream;
+    };
+    const stream = await listen();
+    process.kill(Number(textOf(result).split(':')[0]), 'SIGKILL');
+    const last = messageIn((await stream.next()).value as ServerEvent);
+    expect(last).toMatchObject({ id: 1, result: { resultType: 'complete' } });
+    expect((await stream.next()).done).toBe(true);
+    await (await listen()).return(undefined);
+  });
+
+  test('that does not read refuses requests before there are too many of them, and serves the others in time', async () => {
+    const lab = await serveLab(share);
+    const client = await connect(lab.url);
+    const pid = await pidOf(client);
+    process.kill(pid, 'SIGSTOP');
+    onTestFinished(() => void (alive(pid) && process.kill(pid, 'SIGCONT')));
+    const value = 'x'.repeat(1024 * 1024);
+    const answers: string[] = [];
+    const calls = Array.from({ length: 24 }, async () => {
+      answers.push(await said(client, 'echo', { value }).catch((error: Error) => error.message));
+    });
+    const refused = () => answers.filter((answer) => answer.includes('does not read what it is sent'));
+    await eventually(refused, ({ length }) => length > 0);
+    process.kill(pid, 'SIGCONT');
+    await Promise.all(calls);
+    expect(answers.filter((answer) => answer === value)).toHaveLength(24 - refused().length);
+    expect(await pidOf(client)).toBe(pid);
   });
 
   test('can ask its clients nothing, since there is no telling which of them', async () => {
