@@ -6,10 +6,17 @@ export type StreamKind = (typeof STREAM_KINDS)[number];
 /** `sse`: a whole session of the HTTP+SSE transport. */
 export const STREAM_KINDS = ['standalone', 'request', 'listen', 'sse'] as const;
 
+/** A stream as the process sees it. */
+export interface OpenStream {
+  readonly kind: StreamKind;
+  /** Keeps idle proxies from closing it. */
+  keepAlive(): void;
+}
+
 /** What a stream tells the process: that it is open, and that it is not any more. */
 export interface StreamRegistry {
-  add(stream: EventStream): void;
-  remove(stream: EventStream): void;
+  add(stream: OpenStream): void;
+  remove(stream: OpenStream): void;
 }
 
 /** Asks the client to come back after so many milliseconds. */
@@ -26,7 +33,7 @@ export interface EventStreamOptions {
 }
 
 /** One server-sent-events response: framing, keep-alive comments, and an end to readers that do not read. */
-export class EventStream {
+export class EventStream implements OpenStream {
   readonly kind: StreamKind;
   readonly #res: ServerResponse;
   readonly #maxBuffer: number;

@@ -1,12 +1,12 @@
-import type { EventStream, StreamKind, StreamRegistry } from './event-stream.ts';
+import type { OpenStream, StreamKind, StreamRegistry } from './event-stream.ts';
 
 /** Proxies cut silent streams after 30 s and more; MCP's SDKs use the same interval. */
 const KEEP_ALIVE_SECONDS = 15;
 
 /** All open streams of the process, kept alive by one timer: a fifteenth of them each second. */
 export class OpenStreams implements StreamRegistry {
-  readonly #slots: Set<EventStream>[] = Array.from({ length: KEEP_ALIVE_SECONDS }, () => new Set());
-  readonly #slotOf = new Map<EventStream, Set<EventStream>>();
+  readonly #slots: Set<OpenStream>[] = Array.from({ length: KEEP_ALIVE_SECONDS }, () => new Set());
+  readonly #slotOf = new Map<OpenStream, Set<OpenStream>>();
   #now = 0;
 
   /** `signal` ends the timer. */
@@ -15,13 +15,13 @@ export class OpenStreams implements StreamRegistry {
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   }
 
-  add(stream: EventStream): void {
-    const slot = this.#slots[(this.#now + KEEP_ALIVE_SECONDS - 1) % KEEP_ALIVE_SECONDS] as Set<EventStream>;
+  add(stream: OpenStream): void {
+    const slot = this.#slots[(this.#now + KEEP_ALIVE_SECONDS - 1) % KEEP_ALIVE_SECONDS] as Set<OpenStream>;
     slot.add(stream);
     this.#slotOf.set(stream, slot);
   }
 
-  remove(stream: EventStream): void {
+  remove(stream: OpenStream): void {
     this.#slotOf.get(stream)?.delete(stream);
     this.#slotOf.delete(stream);
   }
@@ -36,7 +36,7 @@ export class OpenStreams implements StreamRegistry {
     return count;
   }
 
-  [Symbol.iterator](): IterableIterator<EventStream> {
+  [Symbol.iterator](): IterableIterator<OpenStream> {
     return this.#slotOf.keys();
   }
 

@@ -48,10 +48,21 @@ export interface Source {
   close?(): Promise<void>;
 }
 
+/** The end of an answer that would go on, such as a listener's. */
+export interface Ending {
+  /** Aborts when it is to end, between two events. */
+  readonly signal: AbortSignal;
+  /** What it ends with then, as one whole event. */
+  readonly farewell: string;
+}
+
 /** A server elsewhere that speaks the modern era. */
 export interface ModernProxy {
   /** Whether it does, as far as is known. */
   readonly available: boolean;
-  /** Sends a request there and its answer back, as they are; resolves when the answer is over or `gone`. */
-  pass(req: IncomingMessage, body: string, res: ServerResponse, gone: AbortSignal): Promise<void>;
+  /**
+   * Sends a request there and its answer back, as they are; resolves when the answer is over or `gone`. One that has an
+   * `ending` may be ended here: without an answer if there is none yet.
+   */
+  pass(req: IncomingMessage, body: string, res: ServerResponse, gone: AbortSignal, ending?: Ending): Promise<void>;
 }

@@ -16,6 +16,7 @@ import type { Refuse } from '../refusals.ts';
 import { watchHandlers } from '../watch-handlers.ts';
 import { webHeaders } from '../web-headers.ts';
 import { ModernExchange } from './modern-exchange.ts';
+import { PassedListen } from './passed-listen.ts';
 
 type ModernBody = Extract<Classified, { kind: 'modern' }>;
 type CreateHandler = NonNullable<Source['createModernHandler']>;
@@ -42,7 +43,7 @@ export class ModernEndpoint {
   readonly #bus = new InMemoryServerEventBus();
   readonly #requests: Handler;
   /** A handler per listener, since a handler can only end all its listeners at once, and its requests with them. */
-  readonly #listens = new Set<Handler>();
+  readonly #listens = new Set<Pick<Handler, 'close'>>();
   readonly #exchanges = new WeakMap<Request, ModernExchange>();
 
   constructor(options: ModernEndpointOptions) {
@@ -88,7 +89,14 @@ export class ModernEndpoint {
     }
     const { proxy } = this.#options;
     try {
-      if (proxy?.available === true) return await proxy.pass(req, work.body, res, gone.signal);
+      if (proxy?.available === true) {
+        if (method !== 'subscriptions/listen') return await proxy.pass(req, work.body, res, gone.signal);
+        const listen = new PassedListen(work.body);
+        await this.#passing(listen, () => proxy.pass(req, work.body, res, gone.signal, listen.ending));
+        // One that was ended before it had an answer.
+        if (!res.headersSent && !gone.signal.aborted) refuse(res, 'draining', idOf(body));
+        return;
+      }
       const request = new Request(urlOf(req), {
         method: 'POST',
         headers: webHeaders(req),
@@ -105,11 +113,23 @@ export class ModernEndpoint {
     }
   }
 
+  async #passing(listen: PassedListen, pass: () => Promise<void>): Promise<void> {
+    const { streams } = this.#options;
+    this.#listens.add(listen);
+    streams.add(listen);
+    try {
+      await pass();
+    } finally {
+      this.#listens.delete(listen);
+      streams.remove(listen);
+    }
+  }
+
   /** Ends every listener with its graceful result, one by one at the pace that `pause` sets. */
   async endListens(pause: () => Promise<void>): Promise<void> {
-    for (const handler of this.#listens) {
-      await handler.close();
+    for (const listen of this.#listens) {
       await pause();
+      await listen.close();
     }
   }
 

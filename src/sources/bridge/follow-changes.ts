@@ -29,9 +29,15 @@ export async function followChanges(
   { notify, gone, open }: FollowOptions,
 ): Promise<Followed> {
   const { promise: ended, resolve: onLost } = Promise.withResolvers<void>();
-  const session = await open({ onNotification: (notification) => publish(notification, notify), onLost: () => onLost() });
+  const session = await open({
+    onNotification: (notification) => publish(notification, notify),
+    onLost: () => onLost(),
+  });
   const leave = () => void session.close();
-  if (gone.aborted) leave();
+  if (gone.aborted) {
+    leave();
+    return { ended };
+  }
   gone.addEventListener('abort', leave, { once: true });
   try {
     for (const uri of resourceSubscriptions) await session.ask('resources/subscribe', { uri });

@@ -43,11 +43,15 @@ export interface RawSessionOptions {
 export interface AskOptions {
   /** Ends the waiting, and tells the server so. */
   readonly signal?: AbortSignal;
+  /** Told if the server answers nevertheless after that. */
+  onLateAnswer?(): void;
 }
 
 const NO_CONTEXT: ClientContext = { headers: {} };
 const METHOD_NOT_FOUND = -32601;
 const UNREACHABLE = -32000;
+/** Cancelled calls whose answer may still come; most servers never answer them (MCP 2025-11-25, cancellation). */
+const MOST_LATE = 1_000;
 
 /**
  * A session of our own with a raw server, as its client: a client without sampling, elicitation and roots, so that the
@@ -58,6 +62,8 @@ export class RawSession implements RawClient {
   readonly #server: RawServer;
   readonly #options: RawSessionOptions;
   readonly #waiting = new Map<RequestId, PromiseWithResolvers<JsonRpcResponse>>();
+  /** Who wants to know of the answer to a cancelled call, the oldest first. */
+  readonly #late = new Map<RequestId, () => void>();
   #last = 0;
   #lost: RawServerError | undefined;
 
@@ -79,11 +85,16 @@ export class RawSession implements RawClient {
     this.introduction = this.#introduce();
   }
 
+  /** Bytes that wait for the server to read them, as far as is known. */
+  get unsent(): number {
+    return this.#server.unsent ?? 0;
+  }
+
   /** Rejects with a RawServerError: the server's own, or one that says why there is no answer. */
   async ask(
     method: string,
     params?: JsonRpcRequest['params'],
-    { signal }: AskOptions = {},
+    { signal, onLateAnswer }: AskOptions = {},
   ): Promise<Readonly<Record<string, unknown>>> {
     if (this.#lost !== undefined) throw this.#lost;
     const id = ++this.#last;
@@ -91,6 +102,7 @@ export class RawSession implements RawClient {
     this.#waiting.set(id, answered);
     const cancel = () => {
       if (!this.#waiting.delete(id)) return;
+      if (onLateAnswer !== undefined) this.#expectLate(id, onLateAnswer);
       this.#receive({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } });
       answered.reject(new RawServerError(UNREACHABLE, 'The call was cancelled.'));
     };
@@ -115,14 +127,11 @@ export class RawSession implements RawClient {
     if (isRequest(message)) return this.#refuse(message);
     if (!isResponse(message)) return this.#options.onNotification?.(message) as undefined;
     const { id } = message;
-    if (id === undefined || id === null) return;
-    this.#waiting.get(id)?.resolve(message);
-    this.#waiting.delete(id);
+    if (id !== undefined && id !== null) this.#answered(id, message);
   }
 
   answer(id: RequestId, answer: HttpAnswer): void {
-    this.#waiting.get(id)?.resolve({ jsonrpc: '2.0', id, error: errorIn(answer) });
-    this.#waiting.delete(id);
+    this.#answered(id, { jsonrpc: '2.0', id, error: errorIn(answer) });
   }
 
   lost(why: string): void {
@@ -133,10 +142,24 @@ export class RawSession implements RawClient {
     this.#options.onLost?.(why);
   }
 
+  #answered(id: RequestId, answer: JsonRpcResponse): void {
+    this.#waiting.get(id)?.resolve(answer);
+    this.#waiting.delete(id);
+    this.#late.get(id)?.();
+    this.#late.delete(id);
+  }
+
+  #expectLate(id: RequestId, onLateAnswer: () => void): void {
+    this.#late.set(id, onLateAnswer);
+    const [oldest] = this.#late.keys();
+    if (this.#late.size > MOST_LATE && oldest !== undefined) this.#late.delete(oldest);
+  }
+
   #end(why: string): void {
     this.#lost ??= new RawServerError(UNREACHABLE, why);
     for (const { reject } of this.#waiting.values()) reject(this.#lost);
     this.#waiting.clear();
+    this.#late.clear();
   }
 
   async #introduce(): Promise<Introduction> {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonRpcMessage } from '../../protocol/json-rpc.ts';
 import { MessageTooLong } from './event-reader.ts';
 import { forgetsSession, MAX_FAILURE_BODY } from './failures.ts';
-import { type kindOf, messagesIn, readBeginning, readText } from './read-answer.ts';
+import { describe, kindOf, messagesIn, readBeginning, readText } from './read-answer.ts';
 import { readEvents, startOfStream } from './read-events.ts';
 import { UpstreamError } from './upstream-error.ts';
 import type { UpstreamLink } from './upstream-link.ts';
@@ -14,6 +14,8 @@ export interface AnswerReaderOptions {
   readonly maxMessage: number;
   /** Ends the reading. */
   readonly signal: AbortSignal;
+  /** Milliseconds that a resumed stream may be without an event; a minute unless given. */
+  readonly resumedSilence?: number;
   /** Whether the request has its response. */
   answered(): boolean;
   deliver(message: JsonRpcMessage): Promise<void> | undefined;
@@ -22,10 +24,10 @@ export interface AnswerReaderOptions {
   forgotten(): void;
 }
 
-/** A server should end the stream with the response; one that does not would keep a connection for nothing. */
-const END_GRACE_MS = 1_000;
 /** Times in a row that a stream is resumed without anything new on it. */
 const IDLE_RESUMES = 5;
+/** An upstream that does not know how to resume may answer with another stream, on which the response never comes. */
+const RESUMED_SILENCE_MS = 60_000;
 
 /** Reads all that the upstream has to say to one request, over as many connections as that takes. */
 export class AnswerReader {
@@ -50,9 +52,10 @@ export class AnswerReader {
     const { link, signal, answered } = this.#options;
     const position = startOfStream();
     let answer = first;
+    let silence: number | undefined;
     for (let idle = 0; ; idle++) {
       const before = position.lastEventId;
-      const broken = await this.#readOnce(answer, position);
+      const broken = await this.#readOnce(answer, position, silence);
       if (answered() || signal.aborted) return;
       if (position.lastEventId !== before) idle = 0;
       if (position.lastEventId === undefined || idle >= IDLE_RESUMES) {
@@ -62,21 +65,34 @@ export class AnswerReader {
       await sleep(position.retry, undefined, { signal });
       answer = await this.#resume(position.lastEventId);
       if (answer.statusCode !== 200) return await this.#lost(answer);
+      if (kindOf(answer) !== 'events') {
+        answer.destroy();
+        throw new UpstreamError(
+          link.url,
+          'broken',
+          new Error(`the rest of its answer is no stream: ${describe(answer)}`),
+        );
+      }
+      silence = this.#options.resumedSilence ?? RESUMED_SILENCE_MS;
     }
   }
 
   /** Answers with what broke it, if anything did. */
-  async #readOnce(answer: IncomingMessage, position: ReturnType<typeof startOfStream>): Promise<unknown> {
-    const { answered, deliver } = this.#options;
-    let ending: NodeJS.Timeout | undefined;
+  async #readOnce(
+    answer: IncomingMessage,
+    position: ReturnType<typeof startOfStream>,
+    silence: number | undefined,
+  ): Promise<unknown> {
+    const { deliver } = this.#options;
+    const quiet = new Error('the rest of its answer did not come');
+    const watch = silence === undefined ? undefined : setTimeout(() => answer.destroy(quiet), silence).unref();
     try {
       await readEvents(answer, {
         ...this.#options,
         position,
         deliver(message) {
-          const taken = deliver(message);
-          if (answered()) ending ??= setTimeout(() => answer.destroy(), END_GRACE_MS).unref();
-          return taken;
+          watch?.refresh();
+          return deliver(message);
         },
       });
       return undefined;
@@ -84,7 +100,7 @@ export class AnswerReader {
       if (error instanceof MessageTooLong) throw error;
       return error;
     } finally {
-      clearTimeout(ending);
+      clearTimeout(watch);
     }
   }
 

@@ -9,6 +9,18 @@ const STALL_MS = 30_000;
  * breaks for the client too, and a client that goes ends the answer.
  */
 export async function pour(answer: IncomingMessage, res: ServerResponse): Promise<void> {
+  const unwatch = watchReader(res);
+  try {
+    await pipeline(answer, res);
+  } catch {
+    // Both ends are gone, and there is nobody left to tell.
+  } finally {
+    unwatch();
+  }
+}
+
+/** Ends an answer whose reader has stopped reading; the function ends the watch. */
+export function watchReader(res: ServerResponse): () => void {
   let before = -1;
   const watch = setInterval(() => {
     const now = res.socket?.bytesWritten ?? 0;
@@ -16,11 +28,5 @@ export async function pour(answer: IncomingMessage, res: ServerResponse): Promis
     if (res.writableNeedDrain && now === before) res.destroy();
     before = now;
   }, STALL_MS).unref();
-  try {
-    await pipeline(answer, res);
-  } catch {
-    // Both ends are gone, and there is nobody left to tell.
-  } finally {
-    clearInterval(watch);
-  }
+  return () => clearInterval(watch);
 }

@@ -6,7 +6,15 @@ import { MessageTooLong } from './event-reader.ts';
 export function kindOf({ headers }: IncomingMessage): 'json' | 'events' | 'other' {
   const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (type === 'text/event-stream') return 'events';
-  return type === 'application/json' ? 'json' : 'other';
+  // Who names no type says JSON, as MCP does where it has a choice.
+  return type === undefined || type === 'application/json' ? 'json' : 'other';
+}
+
+/** What an answer says of itself, for people who wonder why it was not understood. */
+export function describe({ statusCode, headers }: IncomingMessage): string {
+  const type = headers['content-type'] ?? 'none';
+  const encoding = headers['content-encoding'];
+  return `HTTP status ${statusCode}, Content-Type: ${type}${encoding === undefined ? '' : `, Content-Encoding: ${encoding}`}`;
 }
 
 /** The text of an answer of at most `limit` bytes. Throws `MessageTooLong`, or what broke it. */

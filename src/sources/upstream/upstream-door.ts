@@ -8,7 +8,9 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import { UpstreamError } from './upstream-error.ts';
+import { Goodbyes } from './goodbyes.ts';
+import { redirectedPath, staysRedirected } from './redirects.ts';
+import { UpstreamError, type UpstreamErrorKind } from './upstream-error.ts';
 
 /** One request to the upstream. */
 export interface UpstreamRequest {
@@ -41,20 +43,24 @@ const IDLE_MS = 4_000;
 const PATIENCE_MS = 1_800;
 const LEAST_PAUSE_MS = 25;
 const MOST_PAUSE_MS = 300;
+/** Sessions that end with this process say goodbye to the upstream, but nobody waits longer for it. */
+const CLOSE_LIMIT_MS = 2_000;
 
 /** All requests to one upstream go through here: over kept connections, and with a word for why one failed. */
 export class UpstreamDoor {
   readonly #options: UpstreamDoorOptions;
   readonly #agent: Agent;
   readonly #request: typeof httpRequest;
+  readonly #secure: boolean;
+  readonly #goodbyes = new Goodbyes();
   #path: string;
 
   constructor(options: UpstreamDoorOptions) {
     this.#options = options;
     const { protocol, pathname, search } = options.url;
-    const secure = protocol === 'https:';
-    this.#request = secure ? httpsRequest : httpRequest;
-    this.#agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, timeout: IDLE_MS });
+    this.#secure = protocol === 'https:';
+    this.#request = this.#secure ? httpsRequest : httpRequest;
+    this.#agent = new (this.#secure ? HttpsAgent : HttpAgent)({ keepAlive: true, timeout: IDLE_MS });
     this.#path = pathname + search;
   }
 
@@ -67,12 +73,13 @@ export class UpstreamDoor {
    * `UpstreamError`, or as the signal says.
    */
   async send(request: UpstreamRequest): Promise<IncomingMessage> {
-    const answer = await this.#sendTwice(request);
-    const target = request.path === undefined ? this.#redirectedTo(answer) : undefined;
+    const path = request.path ?? this.#path;
+    const answer = await this.#sendTwice(request, path);
+    const target = request.path === undefined ? redirectedPath(answer, path, this.#options.url) : undefined;
     if (target === undefined) return answer;
     answer.resume();
-    this.#path = target;
-    return await this.#sendTwice(request);
+    if (staysRedirected(answer, path, target)) this.#path = target;
+    return await this.#sendTwice(request, target);
   }
 
   /** As `send`, but an upstream that can not be reached is tried for a while: it may be restarting. */
@@ -90,8 +97,17 @@ export class UpstreamDoor {
     }
   }
 
-  /** Ends all connections. */
-  close(): void {
+  /** Sends the last request of a session, for whose answer `close` waits a little. Never rejects. */
+  sayGoodbye(headers: OutgoingHttpHeaders): Promise<void> {
+    return this.#goodbyes.say(async (signal) => {
+      const answer = await this.send({ method: 'DELETE', headers, signal, repeatable: true });
+      answer.resume();
+    });
+  }
+
+  /** Ends all connections, once the goodbyes are said. */
+  async close(): Promise<void> {
+    await this.#goodbyes.end(CLOSE_LIMIT_MS);
     this.#agent.destroy();
   }
 
@@ -100,19 +116,19 @@ export class UpstreamDoor {
    * is repeated then. A call is not; it lets the event loop turn once instead, so that connections which the upstream has
    * closed by then are known to be.
    */
-  async #sendTwice(request: UpstreamRequest): Promise<IncomingMessage> {
+  async #sendTwice(request: UpstreamRequest, path: string): Promise<IncomingMessage> {
     if (!request.repeatable) await setImmediate();
     try {
-      return await this.#send(request, this.#agent);
+      return await this.#send(request, path, this.#agent);
     } catch (error) {
       const stale = error instanceof UpstreamError && error.kind === 'broken' && error.onKeptConnection;
       if (!stale || !request.repeatable) throw error;
-      return await this.#send(request, false);
+      return await this.#send(request, path, false);
     }
   }
 
-  async #send(request: UpstreamRequest, agent: Agent | false): Promise<IncomingMessage> {
-    const { method, path = this.#path, headers, body, signal } = request;
+  async #send(request: UpstreamRequest, path: string, agent: Agent | false): Promise<IncomingMessage> {
+    const { method, headers, body, signal } = request;
     const { hostname, port, host } = this.#options.url;
     signal.throwIfAborted();
     return await new Promise((resolve, reject) => {
@@ -128,9 +144,23 @@ export class UpstreamDoor {
       let cut = () => void outgoing.destroy();
       const abort = () => cut();
       signal.addEventListener('abort', abort, { once: true });
+      const fail = (kind: UpstreamErrorKind, cause: unknown) =>
+        reject(
+          signal.aborted
+            ? signal.reason
+            : new UpstreamError(this.#options.url.href, kind, cause, outgoing.reusedSocket),
+        );
       outgoing.once('close', () => signal.removeEventListener('abort', abort));
+      // Node closes without a word what is answered with 101.
+      const unanswered = () => fail('broken', new Error('no HTTP answer to this request'));
+      outgoing.once('close', unanswered);
+      let finished = false;
+      outgoing.once('finish', () => {
+        finished = true;
+      });
       const connected = watchConnecting(outgoing, request.sent);
       outgoing.once('response', (answer) => {
+        outgoing.off('close', unanswered);
         // Node forgets why an answer broke if nobody listens yet: to its reader it would look complete.
         answer.on('error', () => {});
         cut = () => void answer.destroy(new Error('The request was given up.'));
@@ -139,25 +169,14 @@ export class UpstreamDoor {
       });
       // Errors after the answer has begun are the answer's, which whoever reads it hears of.
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        if (signal.aborted) return reject(signal.reason);
-        // A write that fails leaves the request incomplete: the upstream has nothing to carry out.
-        const begun = connected() && error.syscall !== 'write';
-        if (!connected()) this.#options.unreachable(error);
-        reject(
-          new UpstreamError(this.#options.url.href, begun ? 'broken' : 'unreachable', error, outgoing.reusedSocket),
-        );
+        // A write that fails leaves the request incomplete: the upstream has nothing to carry out. Over TLS it may also be
+        // one of TLS itself, after all of the request.
+        const incomplete = error.syscall === 'write' && !(this.#secure && finished);
+        if (!connected() && !signal.aborted) this.#options.unreachable(error);
+        fail(connected() && !incomplete ? 'broken' : 'unreachable', error);
       });
       outgoing.end(body);
     });
-  }
-
-  /** Some frameworks send `/mcp` to `/mcp/`; elsewhere than on the same origin nothing is followed. */
-  #redirectedTo({ statusCode, headers: { location } }: IncomingMessage): string | undefined {
-    if ((statusCode !== 307 && statusCode !== 308) || location === undefined) return undefined;
-    const target = URL.parse(location, this.#options.url.href);
-    if (target?.origin !== this.#options.url.origin) return undefined;
-    const path = target.pathname + target.search;
-    return path === this.#path ? undefined : path;
   }
 }
 

@@ -9,8 +9,6 @@ export interface PostOptions {
   sent?(): void;
 }
 
-const GOODBYE_LIMIT_MS = 2_000;
-
 /** Requests that do no harm when they are carried out twice; any other one may. */
 const REPEATABLE = new Set([
   'ping',
@@ -33,7 +31,7 @@ export class UpstreamLink {
   sessionId: string | undefined;
   protocolVersion: string | undefined;
   readonly #door: UpstreamDoor;
-  #headers: ClientContext['headers'] = {};
+  #last: ClientContext = { headers: {} };
 
   constructor(door: UpstreamDoor) {
     this.#door = door;
@@ -44,16 +42,16 @@ export class UpstreamLink {
   }
 
   /** Remembers the headers of the client's last message, for requests that belong to none of its. */
-  heard({ headers }: ClientContext): void {
-    if (Object.keys(headers).length > 0) this.#headers = headers;
+  heard(context: ClientContext): void {
+    if (hasHeaders(context)) this.#last = context;
   }
 
   /** Sends a message of the client's, or one in its name; `sent` is called when the upstream may see it. */
-  post(message: JsonRpcMessage, { headers }: ClientContext, { signal, sent }: PostOptions): Promise<IncomingMessage> {
+  post(message: JsonRpcMessage, context: ClientContext, { signal, sent }: PostOptions): Promise<IncomingMessage> {
     return this.#door.sendPatiently({
       method: 'POST',
       headers: {
-        ...this.#said(Object.keys(headers).length > 0 ? headers : this.#headers),
+        ...this.#said(hasHeaders(context) ? context : this.#last),
         'content-type': 'application/json',
         accept: 'application/json, text/event-stream',
       },
@@ -70,7 +68,7 @@ export class UpstreamLink {
     return this.#door.sendPatiently({
       method: 'GET',
       headers: {
-        ...this.#said(this.#headers),
+        ...this.#said(this.#last),
         accept: 'text/event-stream',
         ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
       },
@@ -81,27 +79,19 @@ export class UpstreamLink {
 
   /** Ends the session there, if there is one and the upstream can hear it. */
   async leave(): Promise<void> {
-    if (this.sessionId === undefined) return;
-    const signal = AbortSignal.timeout(GOODBYE_LIMIT_MS);
-    try {
-      const answer = await this.#door.send({
-        method: 'DELETE',
-        headers: this.#said(this.#headers),
-        signal,
-        repeatable: true,
-      });
-      answer.resume();
-    } catch {
-      // It is gone, or forgets the session by itself.
-    }
+    if (this.sessionId !== undefined) await this.#door.sayGoodbye(this.#said(this.#last));
   }
 
-  #said(headers: ClientContext['headers']): OutgoingHttpHeaders {
+  #said({ headers, remoteAddress }: ClientContext): OutgoingHttpHeaders {
     return {
-      ...legacyRequestHeaders(headers),
+      ...legacyRequestHeaders(headers, remoteAddress),
       'accept-encoding': 'identity',
       ...(this.sessionId !== undefined && { 'mcp-session-id': this.sessionId }),
       ...(this.protocolVersion !== undefined && { 'mcp-protocol-version': this.protocolVersion }),
     };
   }
+}
+
+function hasHeaders({ headers }: ClientContext): boolean {
+  return Object.keys(headers).length > 0;
 }

@@ -13,9 +13,10 @@ import {
 } from '../../protocol/json-rpc.ts';
 import type { ClientContext, ClientMessage, RawClient, RawServer } from '../raw-server.ts';
 import { AnswerReader } from './answer-reader.ts';
+import { type Call, createCall } from './call.ts';
 import { MessageTooLong } from './event-reader.ts';
 import { badGateway, errorAnswer, failureOf, forgetsSession, MAX_FAILURE_BODY } from './failures.ts';
-import { kindOf, readBeginning } from './read-answer.ts';
+import { describe, kindOf, readBeginning } from './read-answer.ts';
 import { keepStandaloneStream } from './standalone-stream.ts';
 import type { UpstreamDoor } from './upstream-door.ts';
 import { UpstreamError } from './upstream-error.ts';
@@ -26,24 +27,16 @@ export interface UpstreamSessionOptions {
   /** Bytes that a message of the upstream may have. */
   readonly maxMessage: number;
   readonly log: Pick<Logger, 'debug'>;
+  /** Milliseconds that a resumed stream may be without an event. */
+  readonly resumedSilence?: number;
   /** Told what the upstream says of itself in its answer to `initialize`. */
   introduced?(result: Readonly<Record<string, unknown>>): void;
 }
 
-/** A request of the client's, until its answer is over. */
-interface Call extends ClientMessage {
-  readonly message: JsonRpcRequest;
-  /** Ends it. */
-  readonly cut: AbortController;
-  /** Resolves when it is known whether the upstream has begun with it. */
-  readonly decided: PromiseWithResolvers<void>;
-  /** The upstream may have seen it. */
-  sent: boolean;
-  answered: boolean;
-}
-
 /** A notification that is not accepted in this time holds nothing up any more. */
 const TELL_LIMIT_MS = 5_000;
+/** A server should end the stream with the response; one that does not would keep a connection for nothing. */
+const END_GRACE_MS = 1_000;
 /** Time for a cancelled call to end by itself. */
 const CANCEL_GRACE_MS = 2_000;
 /** Once the upstream has forgotten the session, time for requests on their way to be told so as well. */
@@ -58,6 +51,7 @@ export class UpstreamSession implements RawServer {
   #client: RawClient | undefined;
   /** Ends when the notifications before it were accepted: what follows one must not overtake it. */
   #told: Promise<void> | undefined;
+  #listens = false;
   /** Requests that an upstream which forgot the session did not begin. */
   #notBegun: ClientMessage[] | undefined;
 
@@ -76,9 +70,10 @@ export class UpstreamSession implements RawServer {
     else if (isResponse(message)) void this.#tell(message, context);
     else if (message.method === 'notifications/cancelled') void this.#cancel(message, context);
     else {
-      const told = this.#tell(message, context).then((accepted) => {
+      const told = this.#tell(message, context).then(() => {
         if (this.#told === told) this.#told = undefined;
-        if (accepted && message.method === 'notifications/initialized') this.#listen();
+        // Even if it was refused: an upstream that can not do without it says so of the stream too.
+        if (message.method === 'notifications/initialized') this.#listen();
       });
       this.#told = told;
     }
@@ -93,14 +88,7 @@ export class UpstreamSession implements RawServer {
 
   async #ask(message: JsonRpcRequest, context: ClientContext): Promise<void> {
     const { id } = message;
-    const call: Call = {
-      message,
-      context,
-      cut: new AbortController(),
-      decided: Promise.withResolvers(),
-      sent: false,
-      answered: false,
-    };
+    const call = createCall(message, context);
     this.#calls.set(id, call);
     try {
       if (this.#told !== undefined) await this.#told;
@@ -115,6 +103,7 @@ export class UpstreamSession implements RawServer {
       if (!call.cut.signal.aborted && !call.answered) this.#fail(call, error);
     } finally {
       call.decided.resolve();
+      clearTimeout(call.ending);
       if (this.#calls.get(id) === call) this.#calls.delete(id);
     }
   }
@@ -136,19 +125,20 @@ export class UpstreamSession implements RawServer {
     });
     await reader.read(answer, kindOf(answer));
     if (call.cut.signal.aborted) return;
-    const silent = `The upstream at ${this.#link.url} ended its answer without a response to this request (HTTP status ${status}).`;
-    if (!call.answered && this.#notBegun === undefined) this.#answer(call, errorAnswer(id, silent));
+    if (call.answered || this.#notBegun !== undefined) return;
+    const silent = `The upstream at ${this.#link.url} ended its answer without a response to this request`;
+    this.#answer(call, errorAnswer(id, `${silent} (${describe(answer)}).`));
   }
 
   /** The request was not accepted. */
   async #refused(call: Call, answer: IncomingMessage): Promise<void> {
     const { id } = call.message;
     const body = await readBeginning(answer, MAX_FAILURE_BODY);
-    if (this.#link.sessionId !== undefined && forgetsSession(answer, body)) return this.#forgotten(call);
+    if (this.#link.sessionId !== undefined && forgetsSession(answer, body, id)) return this.#forgotten(call);
     const failure = failureOf(id, answer, body);
     if ('jsonrpc' in failure) return this.#answer(call, failure);
-    call.answered = true;
     this.#client?.answer(id, failure);
+    call.answered = true;
   }
 
   #fail(call: Call, error: unknown): void {
@@ -185,6 +175,8 @@ export class UpstreamSession implements RawServer {
     const call = id === undefined ? undefined : this.#calls.get(id);
     if (id === undefined || call === undefined || call.answered) return undefined;
     call.answered = true;
+    // It may have come on another stream than its own.
+    call.ending = setTimeout(() => call.cut.abort(), END_GRACE_MS).unref();
     if (call.message.method === 'initialize' && 'result' in message) {
       this.#link.protocolVersion = String(message.result['protocolVersion']);
       this.#options.introduced?.(message.result);
@@ -192,22 +184,21 @@ export class UpstreamSession implements RawServer {
     return this.#client?.send({ ...message, id });
   }
 
-  /** Sends what has no answer; tells whether the upstream took it. */
-  async #tell(message: JsonRpcMessage, context: ClientContext): Promise<boolean> {
+  /** Sends what has no answer. */
+  async #tell(message: JsonRpcMessage, context: ClientContext): Promise<void> {
     if (this.#told !== undefined) await this.#told;
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(TELL_LIMIT_MS)]);
     try {
       const answer = await this.#link.post(message, context, { signal });
       const accepted = answer.statusCode !== undefined && answer.statusCode < 300;
       const body = await readBeginning(answer, MAX_FAILURE_BODY);
-      if (accepted) return true;
+      if (accepted) return;
       if (this.#link.sessionId !== undefined && forgetsSession(answer, body)) this.#forgotten();
       this.#options.log.debug({ message: nameOf(message), status: answer.statusCode }, 'Upstream refused message');
     } catch (error) {
       if (!this.#closed.signal.aborted)
         this.#options.log.debug({ err: error, message: nameOf(message) }, 'Message was lost');
     }
-    return false;
   }
 
   async #cancel(message: JsonRpcMessage, context: ClientContext): Promise<void> {
@@ -222,6 +213,8 @@ export class UpstreamSession implements RawServer {
   }
 
   #listen(): void {
+    if (this.#listens || this.#notBegun !== undefined) return;
+    this.#listens = true;
     void keepStandaloneStream({
       ...this.#options,
       link: this.#link,

@@ -7,6 +7,7 @@ import { modernServer } from '../bridge/modern-server.ts';
 import { type Introduction, RawSession, type RawSessionOptions } from '../bridge/raw-session.ts';
 import type { ClientContext } from '../raw-server.ts';
 import type { Source, SourceDefinition } from '../source.ts';
+import { EraWatch } from './era-watch.ts';
 import { probeAddress, UpstreamHealth } from './health.ts';
 import { ModernUpstream } from './modern-upstream.ts';
 import { pause } from './pause.ts';
@@ -19,10 +20,6 @@ export interface UpstreamOptions {
   readonly log: Logger;
 }
 
-/** A discovery that came to nothing is repeated: an upstream may listen before it serves. */
-const LEARN_AGAIN_MS = 1_000;
-const LONGEST_LEARN_AGAIN_MS = 60_000;
-
 /** The source that serves a server which listens elsewhere; it may come up later than berth. */
 export function loadUpstream(address: string, { config, log }: UpstreamOptions): Source {
   const url = new URL(address);
@@ -34,28 +31,45 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
     url: url.href,
     log,
     clock: () => performance.now(),
-    probe: (signal) => probeAddress(url, signal),
+    probe: async (signal) => {
+      await probeAddress(url, signal).catch((error) => {
+        doubt();
+        throw error;
+      });
+      era.reached();
+    },
     pause,
-    onReachable: () => void learn(),
+    onReachable: () => era.reached(),
   });
   const door = new UpstreamDoor({
     url,
-    reached: () => health.reached(),
-    unreachable: (error) => health.unreachable(error),
+    reached: () => {
+      health.reached();
+      era.reached();
+    },
+    unreachable: (error) => {
+      doubt();
+      health.unreachable(error);
+    },
   });
   const modernProxy = new ModernUpstream({
     door,
     introduced: (info) => {
       serverInfo = info;
     },
+    doubted: () => era.doubt(),
   });
-  async function learn(): Promise<void> {
-    for (let wait = LEARN_AGAIN_MS; health.reachable && !lifetime.signal.aborted; wait *= 2) {
-      const verdict = await modernProxy.learn();
-      if (verdict !== 'unknown') return log.debug({ upstream: url.href, era: verdict }, 'Learned era of upstream');
-      await pause(Math.min(wait, LONGEST_LEARN_AGAIN_MS), lifetime.signal);
-    }
-  }
+  const era = new EraWatch({
+    learn: () => modernProxy.learn(),
+    reachable: () => health.reachable,
+    learned: (verdict) => log.debug({ upstream: url.href, era: verdict }, 'Learned era of upstream'),
+    signal: lifetime.signal,
+  });
+  /** Another server may come up at this address. */
+  const doubt = () => {
+    introduction = undefined;
+    era.doubt();
+  };
   const openRaw = () =>
     new UpstreamSession({
       door,
@@ -107,7 +121,7 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
     },
     async close() {
       lifetime.abort();
-      door.close();
+      await door.close();
     },
   };
 }

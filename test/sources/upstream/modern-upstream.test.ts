@@ -179,7 +179,36 @@ describe('whether it speaks the era is learned', () => {
   });
 });
 
+test('an upstream that is replaced by one of the legacy era is asked again', async () => {
+  let modern = true;
+  const upstream = await startScripted((seen, res) => {
+    const { message, headers } = seen;
+    const result = { supportedVersions: ['2026-07-28'], capabilities: {} };
+    if (modern && message?.method === 'server/discover') json(res, { jsonrpc: '2.0', id: message.id, result });
+    else if (headers['mcp-protocol-version'] === '2026-07-28')
+      json(res, { jsonrpc: '2.0', id: null, error: { code: -32000, message: 'Unsupported protocol version' } }, 400);
+    else if (!basics(seen, res, 'up-1')) json(res, { jsonrpc: '2.0', id: message.id, result: { tools: [] } });
+  });
+  onTestFinished(() => upstream.stop());
+  const berth = await serve(upstream.url);
+  await until(() => berth.source.modernProxy?.available === true);
+  modern = false;
+  expect((await modernPost(berth.url, 'tools/list')).status).toBe(400);
+  await until(() => berth.source.modernProxy?.available === false);
+  expect((await modernPost(berth.url, 'tools/list')).status).toBe(200);
+});
+
 describe('a request that is passed on', () => {
+  test.for(['099 Odd', '302 Found', '101 Switching Protocols'])('is 502 where the answer is %s', async (line) => {
+    const { url } = await startProxy((_, __, req) => {
+      const more = line.startsWith('101') ? 'Upgrade: x\r\nConnection: upgrade' : 'Connection: close';
+      req.socket.end(`HTTP/1.1 ${line}\r\nContent-Length: 0\r\n${more}\r\n\r\n`);
+    });
+    const answer = await modernPost(url, 'tools/list');
+    expect(answer.status).toBe(502);
+    expect(await answer.json()).toMatchObject({ id: 1 });
+  });
+
   test('arrives with its headers and body as they were, the answer likewise', async () => {
     const { upstream, url } = await startProxy((_, res) => {
       res.writeHead(418, {

@@ -37,11 +37,14 @@ export class NotingClient implements RawClient {
 }
 
 /** A scripted upstream, a session with it and its client; all of it ends with the test. */
-export async function openScripted(script: Script, { maxMessage = 1024 * 1024 }: { maxMessage?: number } = {}) {
+export async function openScripted(
+  script: Script,
+  { maxMessage = 1024 * 1024, ...more }: { maxMessage?: number; resumedSilence?: number } = {},
+) {
   const upstream = await startScripted(script);
   const client = new NotingClient();
   const door = new UpstreamDoor({ url: new URL(upstream.url), reached: () => {}, unreachable: () => {} });
-  const session = new UpstreamSession({ door, maxMessage, log: SILENT });
+  const session = new UpstreamSession({ door, maxMessage, log: SILENT, ...more });
   await session.connect(client);
   onTestFinished(async () => {
     await session.close();
@@ -49,7 +52,10 @@ export async function openScripted(script: Script, { maxMessage = 1024 * 1024 }:
     await upstream.stop().catch(() => {});
   });
   const say = (message: Record<string, unknown>, headers: Record<string, string> = {}) =>
-    session.receive({ jsonrpc: '2.0', ...message } as unknown as JsonRpcMessage, { headers });
+    session.receive({ jsonrpc: '2.0', ...message } as unknown as JsonRpcMessage, {
+      headers,
+      remoteAddress: '192.0.2.7',
+    });
   return {
     upstream,
     client,

@@ -122,6 +122,20 @@ describe('a server of the SDK, through berth', () => {
   });
 });
 
+test('a drain says goodbye for every session', async () => {
+  let sessions = 0;
+  let goodbyes = 0;
+  const upstream = await startScripted((seen, res) => {
+    if (seen.method === 'DELETE') goodbyes++;
+    if (!basics(seen, res, `up-${++sessions}`)) json(res, {});
+  });
+  onTestFinished(() => upstream.stop());
+  const berth = await serve(upstream.url);
+  for (let i = 0; i < 5; i++) await Promise.all(Array.from({ length: 20 }, () => openSession(berth.url)));
+  await berth.server.stop(new AbortController().signal);
+  expect(goodbyes).toBe(100);
+});
+
 describe('an upstream that is restarted', () => {
   test('goes unnoticed where sessions are parkable', async () => {
     const { upstream, berth } = await startBoth({ sessions: 'parkable' });

@@ -121,3 +121,55 @@ test('a redirection that leads nowhere new ends', async () => {
   expect(await read()).toMatchObject({ status: 308 });
   expect(upstream.seen).toHaveLength(2);
 });
+
+test('requests that are redirected at the same time are all followed', async () => {
+  const waiting: (() => void)[] = [];
+  const { read } = await open(({ path }, res) => {
+    if (path !== '/mcp') return json(res, path);
+    waiting.push(() => res.writeHead(307, { location: '/mcp/' }).end());
+    if (waiting.length === 3) for (const redirect of waiting) redirect();
+  });
+  const answers = await Promise.all([read(), read(), read()]);
+  expect(answers).toEqual(Array(3).fill({ status: 200, text: '"/mcp/"' }));
+});
+
+test('a redirection that is for one request moves no other', async () => {
+  const { read } = await open(({ path, headers }, res) => {
+    if (path === '/mcp' && headers['x-tenant'] === 'blue') res.writeHead(307, { location: '/blue' }).end();
+    else json(res, path);
+  });
+  expect(await read({ headers: { 'x-tenant': 'blue' } })).toMatchObject({ text: '"/blue"' });
+  expect(await read()).toMatchObject({ text: '"/mcp"' });
+});
+
+test('a redirection that is permanent is asked for once', async () => {
+  const { upstream, read } = await open(({ path }, res) => {
+    if (path === '/mcp') res.writeHead(308, { location: '/new' }).end();
+    else json(res, path);
+  });
+  for (let i = 0; i < 3; i++) expect(await read()).toMatchObject({ text: '"/new"' });
+  expect(upstream.seen.map(({ path }) => path)).toEqual(['/mcp', '/new', '/new', '/new']);
+});
+
+test('an answer that changes the protocol is none', async () => {
+  const { ask } = await open((_, __, req) => {
+    req.socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
+  });
+  expect(await ask().catch((reason: unknown) => reason)).toMatchObject({ kind: 'broken' });
+});
+
+test('close waits for the goodbyes, but not for ever', async () => {
+  let said = 0;
+  const { door, upstream } = await open((_, res) => {
+    said++;
+    setTimeout(() => json(res, {}), 20);
+  });
+  for (let i = 0; i < 100; i++) void door.sayGoodbye({});
+  await door.close();
+  expect(said).toBe(100);
+  upstream.script(() => {});
+  for (let i = 0; i < 100; i++) void door.sayGoodbye({});
+  const before = performance.now();
+  await door.close();
+  expect(performance.now() - before).toBeLessThan(4_000);
+});

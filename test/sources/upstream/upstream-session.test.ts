@@ -64,6 +64,7 @@ test('headers of the client go on, those of the connection and of berth do not',
     'last-event-id': '3-4',
     'x-berth-hop': '1',
     'x-forwarded-for': '10.1.2.3',
+    forwarded: 'for=10.9.9.9',
   });
   await until(() => client.responseTo(1) !== undefined);
   const { headers } = upstream.asked('tools/call')[0] as { headers: Record<string, string> };
@@ -78,11 +79,11 @@ test('headers of the client go on, those of the connection and of berth do not',
     accept: 'application/json, text/event-stream',
     'mcp-session-id': 'up-1',
     'mcp-protocol-version': '2025-11-25',
-    'x-forwarded-for': '10.1.2.3',
+    'x-forwarded-for': '10.1.2.3, 192.0.2.7',
     'x-forwarded-host': 'public.example',
     'x-forwarded-proto': 'http',
   });
-  for (const name of ['origin', 'x-hop', 'te', 'transfer-encoding', 'last-event-id', 'x-berth-hop']) {
+  for (const name of ['origin', 'x-hop', 'te', 'transfer-encoding', 'last-event-id', 'forwarded', 'x-berth-hop']) {
     expect(headers).not.toHaveProperty(name);
   }
 });
@@ -165,6 +166,60 @@ describe('what is no success', () => {
     if (answer?.['headers'] !== undefined) expect(client.answers[0]?.headers).toEqual(answer['headers']);
     if (response !== undefined) expect(client.responseTo(1)).toMatchObject(response);
     expect(client.losses).toEqual([]);
+  });
+
+  test.for([
+    [400, -32602, 'Invalid params: "session_date" is required'],
+    [400, -32603, 'The database session expired'],
+    [400, -32050, 'No session of parliament on that day'],
+    [404, -32601, 'Method not found'],
+  ] as const)('%i with error %i to this request ends no session: %s', async ([status, code, message]) => {
+    const { client, begin, call } = await openScripted(
+      tools(
+        { any: (seen, res) => json(res, { jsonrpc: '2.0', id: seen.message.id, error: { code, message } }, status) },
+        'up-1',
+      ),
+    );
+    await begin();
+    call(1, 'any');
+    await until(() => client.losses.length > 0 || client.responseTo(1) !== undefined);
+    expect(client.losses).toEqual([]);
+    expect(client.responseTo(1)).toMatchObject({ error: { code, message } });
+  });
+
+  test.for(['099 Odd', '600 Odd', '302 Found', '304 Not Modified', '101 Switching Protocols'])(
+    '%s is 502 or an error',
+    async (line) => {
+      const { client, begin, call } = await openScripted(
+        tools({
+          any: (_, __, req) => {
+            const more = line.startsWith('101') ? 'Upgrade: x\r\nConnection: upgrade' : 'Connection: close';
+            req.socket.end(`HTTP/1.1 ${line}\r\nContent-Length: 0\r\n${more}\r\n\r\n`);
+          },
+        }),
+      );
+      await begin();
+      call(1, 'any');
+      await until(() => client.answers.length === 1 || client.responseTo(1) !== undefined);
+      if (client.answers.length === 1) expect(client.answers[0]).toMatchObject({ id: 1, status: 502 });
+      else expect(client.responseTo(1)).toHaveProperty('error');
+    },
+  );
+
+  test('an answer that was not understood is described', async () => {
+    const { client, begin, call } = await openScripted(
+      tools({
+        page: (_, res) => void res.writeHead(200, { 'content-type': 'text/html', 'content-encoding': 'br' }).end('x'),
+        untyped: ({ message }, res) => void res.writeHead(200).end(JSON.stringify(result(message.id, 'JSON'))),
+      }),
+    );
+    await begin();
+    for (const id of ['page', 'untyped']) call(id, id);
+    await until(() => ['page', 'untyped'].every((id) => client.responseTo(id) !== undefined));
+    expect(client.responseTo('page')).toMatchObject({
+      error: { message: expect.stringContaining('(HTTP status 200, Content-Type: text/html, Content-Encoding: br)') },
+    });
+    expect(client.responseTo('untyped')).toEqual(result('untyped', 'JSON'));
   });
 
   test('a success without a response says so', async () => {
@@ -267,6 +322,30 @@ describe('a connection that is lost', () => {
     );
   });
 
+  test('a stream that goes on with silence, or as something else, fails its call', async () => {
+    for (const resumed of ['silence', 'json'] as const) {
+      const { client, begin, call } = await openScripted(
+        (seen, res) => {
+          if (seen.message?.method === 'tools/call') {
+            const write = stream(res);
+            res.write('retry: 10\n');
+            write(undefined, 'a-0');
+            res.end();
+          } else if (seen.headers['last-event-id'] === undefined) basics(seen, res);
+          else if (resumed === 'json') json(res, {});
+          else stream(res);
+        },
+        { resumedSilence: 30 },
+      );
+      await begin();
+      call('call', 'any');
+      await until(() => client.responseTo('call') !== undefined);
+      expect(client.responseTo('call')).toMatchObject({
+        error: { message: expect.stringMatching(/the rest of its answer.*may have been carried out/) },
+      });
+    }
+  });
+
   test('an upstream that can not be reached is waited for a little, then 502', async () => {
     const { upstream, client, begin, call } = await openScripted(
       tools({ any: ({ message }, res) => json(res, result(message.id, 'back')) }),
@@ -343,6 +422,38 @@ describe('the standalone stream', () => {
     await until(() => client.sent.filter(({ message }) => 'method' in message).length === 3);
     expect(ids).toEqual([undefined, 's-1', 's-2']);
     expect(client.sent.at(-1)).toEqual({ message: note(3), relatedTo: undefined });
+  });
+
+  test('is opened even if the upstream refused to hear that its client is ready', async () => {
+    const { client, begin } = await openScripted((seen, res) => {
+      if (seen.message?.method === 'notifications/initialized') res.writeHead(503).end();
+      else if (seen.method === 'GET') stream(res)(note('unasked'));
+      else basics(seen, res, 'up-1');
+    });
+    await begin();
+    await until(() => client.sent.some(({ message }) => 'method' in message));
+    expect(client.sent.at(-1)?.message).toEqual(note('unasked'));
+  });
+
+  test('brings the answer to a call whose own stream stays open, which is let go of then', async () => {
+    let standalone: ReturnType<typeof stream> | undefined;
+    let closed = false;
+    const { client, begin, call } = await openScripted((seen, res) => {
+      if (seen.method === 'GET') standalone = stream(res);
+      else if (seen.message?.method === 'tools/call') {
+        stream(res)(note('begun'));
+        res.once('close', () => {
+          closed = true;
+        });
+        standalone?.(result(seen.message.id, 'elsewhere'));
+      } else basics(seen, res, 'up-1');
+    });
+    await begin();
+    await until(() => standalone !== undefined);
+    call(1, 'any');
+    await until(() => client.responseTo(1) !== undefined);
+    await until(() => closed);
+    expect(client.responseTo(1)).toEqual(result(1, 'elsewhere'));
   });
 
   test.for([404, 405, 501])(
