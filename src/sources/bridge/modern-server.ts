@@ -27,6 +27,7 @@ export function modernServer({ introduction, open }: ModernServerOptions): Serve
     const session = await open({
       context: contextOf(http?.req),
       clientInfo: envelope[CLIENT_INFO_META_KEY],
+      signal,
       onNotification: (notification) => {
         if (isWanted(notification, level)) void mcpReq.notify(notification as never);
       },

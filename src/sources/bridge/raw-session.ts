@@ -36,6 +36,8 @@ export interface RawSessionOptions {
   readonly clientInfo?: unknown;
   /** What the server says beside its answers. */
   onNotification?(notification: JsonRpcNotification): void;
+  /** Ends the opening: whoever it is for has left. */
+  readonly signal?: AbortSignal;
   /** The server has gone by itself. */
   onLost?(why: string): void;
 }
@@ -70,11 +72,17 @@ export class RawSession implements RawClient {
   /** Resolves once the server knows this client; rejects, with the server closed, when it does not want to. */
   static async open(server: RawServer, options: RawSessionOptions = {}): Promise<RawSession> {
     const session = new RawSession(server, options);
+    const { signal } = options;
+    const leave = () => void session.close();
+    signal?.addEventListener('abort', leave, { once: true });
     try {
+      if (signal?.aborted === true) leave();
       await session.introduction;
     } catch (error) {
       await session.close();
       throw error;
+    } finally {
+      signal?.removeEventListener('abort', leave);
     }
     return session;
   }
