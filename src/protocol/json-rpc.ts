@@ -65,6 +65,11 @@ export function isMessage(value: unknown): value is JsonRpcMessage {
   return isObject(error) && typeof error['code'] === 'number' && (id === undefined || id === null || isId(id));
 }
 
+/** The token by which the sender of a request knows its progress, if it wants to (MCP 2025-11-25, progress). */
+export function progressTokenOf(params: JsonRpcRequest['params']): unknown {
+  return (params?.['_meta'] as { readonly progressToken?: unknown } | undefined)?.progressToken;
+}
+
 /** The id that an error answer to this value should carry; `null` when it has none that could be read. */
 export function idOf(value: unknown): RequestId | null {
   return isObject(value) && 'method' in value && isId(value['id']) ? value['id'] : null;

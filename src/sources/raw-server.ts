@@ -8,6 +8,15 @@ export interface ClientContext {
   readonly remoteAddress?: string | undefined;
 }
 
+/** What came with a web request; read only by those who pass it on, since most do not. */
+export function contextOf({ headers }: Request): ClientContext {
+  return {
+    get headers() {
+      return Object.fromEntries(headers);
+    },
+  };
+}
+
 /** A client's message, and what came with it. */
 export interface ClientMessage {
   readonly message: JsonRpcMessage;

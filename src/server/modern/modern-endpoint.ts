@@ -3,7 +3,7 @@ import { InMemoryServerEventBus, type ServerEventBus } from '@modelcontextprotoc
 import { ErrorCode, idOf } from '../../protocol/json-rpc.ts';
 import type { ChangesFilter } from '../../sources/bridge/follow-changes.ts';
 import type { AnyMcpServer, Notifier, ServerSession } from '../../sources/define-server.ts';
-import type { ClientContext } from '../../sources/raw-server.ts';
+import { type ClientContext, contextOf } from '../../sources/raw-server.ts';
 import type { Source, SourceDefinition } from '../../sources/source.ts';
 import type { Admission } from '../admission.ts';
 import { answerEmpty, answerError, answerText } from '../answers.ts';
@@ -141,7 +141,6 @@ export class ModernEndpoint {
     return this.#options.createHandler(
       async ({ requestInfo }) => {
         const exchange = requestInfo && this.#exchanges.get(requestInfo);
-        const context = requestInfo && { headers: Object.fromEntries(requestInfo.headers) };
         const product = await this.#create(
           {
             era: 'modern',
@@ -150,7 +149,7 @@ export class ModernEndpoint {
             fleetKey: this.#options.fleetKey(),
             onEnd: (callback) => exchange?.onOver(() => this.#attempt(() => callback('closed'))),
           },
-          context,
+          requestInfo && contextOf(requestInfo),
         );
         if (exchange !== undefined) watchHandlers(product, exchange, { serializable: true });
         return product as never;

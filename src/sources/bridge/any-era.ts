@@ -1,5 +1,5 @@
 import { isRequest, isResponse, type JsonRpcMessage, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
-import type { ClientContext, RawClient, RawServer } from '../raw-server.ts';
+import type { ClientContext, ClientMessage, RawClient, RawServer } from '../raw-server.ts';
 
 export interface Eras {
   /** A server of one session that is asked in the words of the legacy era; `session` is its id, for the log. */
@@ -20,12 +20,6 @@ export function serversOfAnyEra(eras: Eras): (session?: string) => RawServer {
   return (session) => (modernOnly ? eras.modern(session) : new EitherEra(eras, session, learned));
 }
 
-/** What the client said, and with what. */
-interface Said {
-  readonly message: JsonRpcMessage;
-  readonly context: ClientContext;
-}
-
 /** Asks in the words of the legacy era first, and changes over if that is what the server does not speak. */
 class EitherEra implements RawServer {
   readonly #eras: Eras;
@@ -35,8 +29,8 @@ class EitherEra implements RawServer {
   /** The end of the server that was changed over from. */
   #leaving: Promise<void> | undefined;
   /** What the next server is to hear as soon as it can, while it is being connected. */
-  #held: Said[] | undefined;
-  #opening: (Said & { readonly message: JsonRpcRequest }) | undefined;
+  #held: ClientMessage[] | undefined;
+  #opening: (ClientMessage & { readonly message: JsonRpcRequest }) | undefined;
   #closed = false;
 
   constructor(eras: Eras, session: string | undefined, modernOnly: () => void) {
@@ -86,7 +80,7 @@ class EitherEra implements RawServer {
 
   async #changeOver(client: RawClient): Promise<void> {
     this.#modernOnly();
-    this.#held = [this.#opening as Said];
+    this.#held = [this.#opening as ClientMessage];
     this.#leaving = this.#server.close();
     const server = this.#eras.modern(this.#session);
     this.#server = server;

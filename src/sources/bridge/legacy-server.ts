@@ -11,10 +11,10 @@ import {
   type RequestId,
 } from '../../protocol/json-rpc.ts';
 import type { ClientContext, RawClient, RawServer } from '../raw-server.ts';
+import { MODERN_VERSION } from './discover-request.ts';
 
 type Result = Readonly<Record<string, unknown>>;
 
-const MODERN_VERSION = '2026-07-28';
 /** What a server of the modern era may want of its client; each needs a capability of that name. */
 const ASKED_FOR = {
   'elicitation/create': 'elicitation',

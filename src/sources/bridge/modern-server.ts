@@ -1,6 +1,6 @@
 import { CLIENT_INFO_META_KEY, LOG_LEVEL_META_KEY, ProtocolError, Server } from '@modelcontextprotocol/server';
 import type { JsonRpcNotification } from '../../protocol/json-rpc.ts';
-import type { ClientContext } from '../raw-server.ts';
+import { contextOf } from '../raw-server.ts';
 import { type Introduction, RawServerError, type RawSession, type RawSessionOptions } from './raw-session.ts';
 
 export interface ModernServerOptions {
@@ -25,7 +25,7 @@ export function modernServer({ introduction, open }: ModernServerOptions): Serve
     const envelope = (mcpReq.envelope ?? {}) as Readonly<Record<string, unknown>>;
     const level = envelope[LOG_LEVEL_META_KEY];
     const session = await open({
-      context: contextOf(http?.req),
+      ...(http?.req !== undefined && { context: contextOf(http.req) }),
       clientInfo: envelope[CLIENT_INFO_META_KEY],
       signal,
       onNotification: (notification) => {
@@ -62,8 +62,4 @@ function withoutEnvelope(params: unknown): Readonly<Record<string, unknown>> | u
   const { _meta, ...rest } = (params ?? {}) as Readonly<Record<string, unknown>>;
   const kept = Object.entries(_meta ?? {}).filter(([key]) => !key.startsWith(ENVELOPE_PREFIX));
   return kept.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(kept) };
-}
-
-function contextOf(request: Request | undefined): ClientContext {
-  return { headers: request === undefined ? {} : Object.fromEntries(request.headers) };
 }

@@ -1,11 +1,6 @@
-import {
-  CLIENT_CAPABILITIES_META_KEY,
-  CLIENT_INFO_META_KEY,
-  PROTOCOL_VERSION_META_KEY,
-  type Transport,
-} from '@modelcontextprotocol/client';
-import berth from '../../../package.json' with { type: 'json' };
+import type { Transport } from '@modelcontextprotocol/client';
 import type { JsonRpcMessage } from '../../protocol/json-rpc.ts';
+import { DISCOVER } from '../bridge/discover-request.ts';
 import { Conversation, type ConversationOptions } from './conversation.ts';
 
 export interface ChildTransportOptions extends ConversationOptions {
@@ -14,18 +9,6 @@ export interface ChildTransportOptions extends ConversationOptions {
   /** Told before `onclose` when the child is lost, with what to tell the client. */
   onLost(why: string): void;
 }
-
-/** There is no ping in that era, but a question that every server answers (MCP 2026-07-28, discovery). */
-const DISCOVER = {
-  method: 'server/discover',
-  params: {
-    _meta: {
-      [PROTOCOL_VERSION_META_KEY]: '2026-07-28',
-      [CLIENT_INFO_META_KEY]: { name: 'berth', version: berth.version },
-      [CLIENT_CAPABILITIES_META_KEY]: {},
-    },
-  },
-};
 
 /** A child that speaks the modern era, as the `Transport` of the SDK's client. */
 export class ChildTransport implements Transport {
@@ -48,6 +31,7 @@ export class ChildTransport implements Transport {
   start(): Promise<void> {
     const { taken, onLost } = this.#options;
     return this.#conversation.open({
+      // There is no ping in that era.
       signOfLife: DISCOVER,
       message: (message) => {
         this.onmessage?.(message as never);

@@ -6,6 +6,7 @@ import {
   type JsonRpcNotification,
   type JsonRpcRequest,
   type JsonRpcResponse,
+  progressTokenOf,
   type RequestId,
 } from '../../protocol/json-rpc.ts';
 import type { Child, ChildExit } from './child.ts';
@@ -73,7 +74,7 @@ export class Conversation {
   /** Says something to the child. The promise, if any, ends when it has caught up, or is gone. */
   send(message: JsonRpcMessage): Promise<void> | undefined {
     if (isRequest(message)) {
-      if (message.method !== LISTEN) this.#owed.set(message.id, progressTokenOf(message));
+      if (message.method !== LISTEN) this.#owed.set(message.id, progressTokenOf(message.params));
     } else if (isResponse(message)) this.#asked.delete(message.id as RequestId);
     else if (message.method === 'notifications/cancelled') this.#forget(message.params?.['requestId'] as RequestId);
     this.#keepWatch();
@@ -183,8 +184,4 @@ export class Conversation {
 
 function isAboutServer(method: string): boolean {
   return method.endsWith('/list_changed') || method === 'notifications/resources/updated';
-}
-
-function progressTokenOf({ params }: JsonRpcRequest): unknown {
-  return (params?.['_meta'] as { readonly progressToken?: unknown } | undefined)?.progressToken;
 }

@@ -6,6 +6,7 @@ import {
   type JsonRpcMessage,
   type JsonRpcNotification,
   type JsonRpcRequest,
+  progressTokenOf,
   type RequestId,
 } from '../../protocol/json-rpc.ts';
 import { type AskOptions, RawServerError, type RawSession } from '../bridge/raw-session.ts';
@@ -121,7 +122,7 @@ export class SharedServer implements RawServer {
 
   async #call({ id, method, params }: JsonRpcRequest): Promise<Result> {
     if (this.#closed) throw new Error('The session was closed before the command could be asked.');
-    const call = { cancel: new AbortController(), token: this.#child.newToken(), clientToken: tokenOf(params) };
+    const call = { cancel: new AbortController(), token: this.#child.newToken(), clientToken: progressTokenOf(params) };
     const spokenOf = this.#child.speakers.begin(this);
     this.#calls.set(id, call);
     const { signal } = call.cancel;
@@ -155,10 +156,6 @@ export class SharedServer implements RawServer {
     const protocolVersion = SUPPORTED_PROTOCOL_VERSIONS.includes(asked) && asked <= known ? asked : known;
     return { ...this.#child.introduction, protocolVersion };
   }
-}
-
-function tokenOf(params: JsonRpcRequest['params']): unknown {
-  return (params?.['_meta'] as { readonly progressToken?: unknown } | undefined)?.progressToken;
 }
 
 function withToken(params: JsonRpcRequest['params'], { token, clientToken }: Call): JsonRpcRequest['params'] {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import berth from '../../../package.json' with { type: 'json' };
+import { SERVER_INFO_META_KEY } from '@modelcontextprotocol/server';
+import { DISCOVER, MODERN_VERSION } from '../bridge/discover-request.ts';
 import { EventReader, MessageTooLong } from './event-reader.ts';
 import { kindOf, messagesIn, readText } from './read-answer.ts';
 import type { UpstreamDoor } from './upstream-door.ts';
@@ -13,8 +14,6 @@ export interface Discovery {
   readonly serverInfo?: { readonly name: string; readonly version: string };
 }
 
-const MODERN_VERSION = '2026-07-28';
-const META = 'io.modelcontextprotocol/';
 const LIMIT_MS = 5_000;
 /** Bytes; it is a list of capabilities. */
 const MAX_ANSWER = 1024 * 1024;
@@ -33,9 +32,9 @@ export async function discover(door: UpstreamDoor, credentials: OutgoingHttpHead
         accept: 'application/json, text/event-stream',
         'accept-encoding': 'identity',
         'mcp-protocol-version': MODERN_VERSION,
-        'mcp-method': 'server/discover',
+        'mcp-method': DISCOVER.method,
       },
-      body: JSON.stringify(REQUEST),
+      body: JSON.stringify({ jsonrpc: '2.0', id: 'berth-discover', ...DISCOVER }),
       signal,
       repeatable: true,
     });
@@ -45,19 +44,6 @@ export async function discover(door: UpstreamDoor, credentials: OutgoingHttpHead
     return { verdict: error instanceof MessageTooLong ? 'legacy' : 'unknown' };
   }
 }
-
-const REQUEST = {
-  jsonrpc: '2.0',
-  id: 'berth-discover',
-  method: 'server/discover',
-  params: {
-    _meta: {
-      [`${META}protocolVersion`]: MODERN_VERSION,
-      [`${META}clientInfo`]: { name: 'berth', version: berth.version },
-      [`${META}clientCapabilities`]: {},
-    },
-  },
-};
 
 async function read(answer: IncomingMessage): Promise<Discovery> {
   const status = answer.statusCode ?? 0;
@@ -72,7 +58,7 @@ async function read(answer: IncomingMessage): Promise<Discovery> {
     if (!('result' in message)) continue;
     const { supportedVersions, _meta } = message.result as Readonly<Record<string, unknown>>;
     if (!Array.isArray(supportedVersions) || !supportedVersions.includes(MODERN_VERSION)) continue;
-    const info = (_meta as Readonly<Record<string, unknown>> | undefined)?.[`${META}serverInfo`];
+    const info = (_meta as Readonly<Record<string, unknown>> | undefined)?.[SERVER_INFO_META_KEY];
     return { verdict: 'modern', ...(isServerInfo(info) && { serverInfo: info }) };
   }
   return { verdict: 'legacy' };
