@@ -260,10 +260,23 @@ const FLOOD_PER_SECOND = Number(process.env['FLOOD_PER_SECOND'] ?? 10_000);
 const FLOOD_MS = 2_000;
 const FLOODS = 3;
 
-/** Floods the pods once, and answers what became of it and of the calls that `watch` makes meanwhile. */
-async function floodWhile<T>(urls: readonly string[], tags: readonly string[], watch: (until: () => boolean) => T) {
+/** Calls are this much slower, at most, than in a flood of what costs a server the least. */
+const MOST_SLOWER = 4;
+/** What nobody notices, however much faster the other flood is. */
+const UNNOTICED_MS = 100;
+
+/**
+ * Floods the pods once, with ids of these tags or, without any, with what costs a server the least; answers what became of
+ * it and of the calls that `watch` makes meanwhile.
+ */
+async function floodWhile<T>(
+  urls: readonly string[],
+  tags: readonly string[] | undefined,
+  watch: (until: () => boolean) => T,
+) {
   const flood = fork(fileURLToPath(new URL('../fixtures/flood.ts', import.meta.url)), [
-    ...[urls.join(','), String(FLOOD_PER_SECOND), String(FLOOD_MS), tags.join(',')],
+    ...[urls.join(','), String(FLOOD_PER_SECOND), String(FLOOD_MS)],
+    ...(tags === undefined ? [] : [tags.join(',')]),
   ]);
   onTestFinished(() => void flood.kill());
   let said: { sent: number; statuses: Record<string, number>; seconds: number } | undefined;
@@ -308,26 +321,32 @@ test('thousands of made-up ids a second are unknown to everybody, and those who 
   const heapsBefore = await heaps();
 
   const tags = ['goneGone', ...ids.map((id) => id.slice(0, 8)), peer.tag];
-  const begun = performance.now();
   const rounds = [];
-  for (let i = 0; i < FLOODS; i++) rounds.push(await floodWhile(urls, tags, watch));
-  const seconds = (performance.now() - begun) / 1_000;
+  const others = [];
+  let seconds = 0;
+  for (let i = 0; i < FLOODS; i++) {
+    others.push(await floodWhile(urls, undefined, watch));
+    const begun = performance.now();
+    rounds.push(await floodWhile(urls, tags, watch));
+    seconds += (performance.now() - begun) / 1_000;
+  }
   const heapsAfter = await heaps();
 
-  console.info(JSON.stringify({ before, rounds }));
+  console.info(JSON.stringify({ before, others, rounds }));
   for (const { sent, statuses, during } of rounds) {
     expect(sent).toBeGreaterThanOrEqual(Math.floor((FLOOD_PER_SECOND * FLOOD_MS) / 1_000));
     expect((statuses['404'] ?? 0) + (statuses['503'] ?? 0)).toBe(sent);
     expect(during.failed).toEqual([]);
   }
   expect(before.failed).toEqual([]);
-  // On a machine that others use as well, the slowest calls of one round say little.
-  const [, median] = rounds.map(({ during }) => during.p99).toSorted((a, b) => a - b);
-  expect(median).toBeLessThan(1_000);
-  // Each pod may ask for a hundred a second, and for a hundred that it saved up before.
+  // On a machine that others use as well, the slowest calls of one round say little, and their time says something about it.
+  const [, p99] = rounds.map(({ during }) => during.p99).toSorted((a, b) => a - b);
+  const [, otherwise = 0] = others.map(({ during }) => during.p99).toSorted((a, b) => a - b);
+  expect(p99).toBeLessThan(Math.max(UNNOTICED_MS, MOST_SLOWER * otherwise));
+  // Each pod may ask for a hundred a second, and for a hundred that it saved up before each flood.
   for (const address of addresses) {
     const finds = peer.asked('/berth/find').filter(({ by }) => by === address).length;
-    expect(finds).toBeLessThanOrEqual(100 * (seconds + 1) + 1);
+    expect(finds).toBeLessThanOrEqual(100 * (seconds + FLOODS) + 1);
   }
   // Nothing is kept of an id that nobody has: 400 bytes of each would be seen.
   for (const [index, bytes] of heapsAfter.entries()) {
