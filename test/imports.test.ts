@@ -17,9 +17,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/kube': ['src/config'],
   charts: ['src/config', 'src/values'],
   'src/operator': ['src/config', 'src/values', 'src/kube', 'charts'],
+  'src/load': ['src/protocol', 'src/config'],
   'src/cli': [
     ...['src/config', 'src/values', 'src/server', 'src/sources', 'src/fleet'],
-    ...['src/kube', 'src/operator', 'charts'],
+    ...['src/kube', 'src/operator', 'src/load', 'charts'],
   ],
 };
 

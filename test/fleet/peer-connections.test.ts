@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { HANDSHAKE_LIMIT_MS } from '../../src/fleet/handshake.ts';
 import type { PeerIdentity } from '../../src/fleet/identity.ts';
 import { createKeyIdentity } from '../../src/fleet/key-identity.ts';
 import { startCluster } from './cluster.ts';
@@ -221,10 +222,10 @@ test('connections beyond the bound of unproven ones are cut; those that are prov
 
 test('a server that accepts and never answers fails within the limit', async () => {
   const silent = await listenRaw(() => {});
-  const agent = agentFor(silent.address, await keyIdentity());
+  const agent = agentFor(silent.address, await keyIdentity(), { limitMs: HANDSHAKE_LIMIT_MS });
   const begun = performance.now();
   await expect(ask(agent)).rejects.toMatchObject({ name: 'PeerError', code: 'timeout' });
-  expect(performance.now() - begun).toBeLessThan(600);
+  expect(performance.now() - begun).toBeLessThan(2_000);
   expect(silent.heard()).not.toContain('HTTP/1.1');
 });
 
@@ -239,10 +240,10 @@ test('a thousand requests at once all get a connection', async () => {
 
 test('many requests to a peer that never answers all fail within one limit', async () => {
   const silent = await listenRaw(() => {});
-  const agent = agentFor(silent.address, await keyIdentity(), { limitMs: 100 });
+  const agent = agentFor(silent.address, await keyIdentity(), { limitMs: 400 });
   const begun = performance.now();
   const asked = await Promise.allSettled(Array.from({ length: 50 }, () => ask(agent)));
-  expect(performance.now() - begun).toBeLessThan(400);
+  expect(performance.now() - begun).toBeLessThan(1_200);
   expect(asked.map((one) => one.status === 'rejected' && one.reason.code)).toEqual(Array(50).fill('timeout'));
   expect(silent.sockets.size).toBeLessThan(10);
 });

@@ -27,6 +27,9 @@ export function helloOf(address: string, more: Partial<Hello> = {}): Hello {
   };
 }
 
+/** For a handshake where its limit is not what a test is about. */
+const PATIENT_LIMIT_MS = 10_000;
+
 /** A peer server that keeps what it saw, and answers every request with the address of who asked. */
 export async function startPeer(identity: PeerIdentity, options: Partial<PeerServerOptions> = {}) {
   const greeted: Hello[] = [];
@@ -37,6 +40,7 @@ export async function startPeer(identity: PeerIdentity, options: Partial<PeerSer
     host: '127.0.0.1',
     port: 0,
     identity,
+    limitMs: PATIENT_LIMIT_MS,
     hello: () => helloOf(address),
     isPeer: async () => true,
     greeted: (hello) => greeted.push(hello),
@@ -69,6 +73,7 @@ export function agentFor(address: string, identity: PeerIdentity, options: Parti
     identity,
     hello: () => helloOf(ELSEWHERE),
     greeted: (hello) => greeted.push(hello),
+    limitMs: PATIENT_LIMIT_MS,
     ...options,
   });
   onTestFinished(() => agent.destroy());

@@ -128,7 +128,7 @@ test('a second signal ends at once', async () => {
   lab.hurry();
   expect(await stopped).toMatchObject({ callsCut: 1 });
   await call;
-  expect(performance.now() - begun).toBeLessThan(2_000);
+  expect(performance.now() - begun).toBeLessThan(10_000);
 });
 
 test('a keep-alive socket in use learns to close before the end', async () => {

@@ -33,7 +33,7 @@ test('a drain hands over every session of many with streams, within its window',
   await eventually(leaving.counts, ({ streams }) => streams.standalone === 150);
   const begun = performance.now();
   expect(await leaving.stop()).toMatchObject({ sessionsHandedOver: 150, sessionsClosed: 0, callsCut: 0 });
-  expect(performance.now() - begun).toBeLessThan(3_000);
+  expect(performance.now() - begun).toBeLessThan(6_000);
   const { sessions } = await staying.counts();
   expect(sessions.active + sessions.dozing + sessions.parked).toBe(150);
 });
@@ -54,7 +54,7 @@ test('clients that come back through a pod that leaves, and listeners through it
   await eventually(owner.counts, ({ streams }) => streams.standalone === 5);
   const begun = performance.now();
   expect(await leaving.stop()).toMatchObject({ callsCut: 0 });
-  expect(performance.now() - begun).toBeLessThan(4_000);
+  expect(performance.now() - begun).toBeLessThan(8_000);
   gone.abort();
   await Promise.all(reading);
 });

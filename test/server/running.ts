@@ -77,7 +77,7 @@ export type Lab = Awaited<ReturnType<typeof startLab>>;
 export async function eventually<T>(
   read: () => T | Promise<T>,
   holds: (value: T) => boolean,
-  limit = 5_000,
+  limit = 15_000,
 ): Promise<T> {
   const deadline = performance.now() + limit;
   for (;;) {

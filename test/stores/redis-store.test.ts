@@ -1,6 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { HeldSession, newSession, redisForTest, startPod } from './pod.ts';
 
+const SOON = { timeout: 10_000 };
+
 test('what was written is found, and taken over as it was, one epoch later', async () => {
   const { url } = await redisForTest();
   const one = await startPod(url, 'pod-one1');
@@ -54,13 +56,13 @@ test('a pod whose session was taken over neither overwrites nor removes it, and 
   expect(await old.store.superseded(held)).toEqual(new Set([id]));
   session.append('"late"');
   old.store.changed(session);
-  await vi.waitUntil(() => old.superseded.length > 0);
+  await vi.waitUntil(() => old.superseded.length > 0, SOON);
   expect(old.superseded).toEqual([id]);
   expect(old.store.notStored).toBe(0);
 
   old.store.removed(session.record);
   old.store.removed(untouched.record);
-  await vi.waitUntil(async () => (await taker.store.find(untouched.record.id)) === 'unknown');
+  await vi.waitUntil(async () => (await taker.store.find(untouched.record.id)) === 'unknown', SOON);
   expect(await taker.store.find(id)).toEqual({ owner: 'pod-new1', epoch: 2 });
   const again = await taker.store.takeOver(id, 'pod-new1');
   expect(again).toMatchObject({ taken: { record: { epoch: 3 }, log: { events: [{ sequence: 1 }] } } });
@@ -72,7 +74,7 @@ test('of two pods that hold one epoch the one whose write came first keeps the s
   const session = first.open();
   await first.stored();
   second.store.changed(new HeldSession(session.snapshot()));
-  await vi.waitUntil(() => second.superseded.length > 0);
+  await vi.waitUntil(() => second.superseded.length > 0, SOON);
   expect(await second.store.find(session.record.id)).toEqual({ owner: 'pod-aaaa', epoch: 1 });
 });
 
@@ -87,7 +89,7 @@ test('a session handed over is the new holder’s, whoever writes last', async (
   from.store.released(session.record.id);
   expect(await from.store.find(session.record.id)).toEqual({ owner: 'pod-to11', epoch: 2 });
   from.store.changed(session);
-  await vi.waitUntil(() => from.superseded.length > 0);
+  await vi.waitUntil(() => from.superseded.length > 0, SOON);
 });
 
 test('the store lets a session expire that no pod holds, and none that one holds', async () => {
@@ -154,9 +156,9 @@ test('a change is told to the other pods of the fleet only', async () => {
   const heard: string[] = [];
   for (const pod of [one, two, other]) pod.store.onChange((change) => heard.push(`${pod.owner} ${change}`));
   one.store.publish('{"a":\n"é"}');
-  await vi.waitUntil(() => heard.length > 0);
+  await vi.waitUntil(() => heard.length > 0, SOON);
   two.store.publish('back');
-  await vi.waitUntil(() => heard.length > 1);
+  await vi.waitUntil(() => heard.length > 1, SOON);
   expect(heard).toEqual(['pod-two2 {"a":\n"é"}', 'pod-one1 back']);
 });
 
