@@ -26,7 +26,7 @@ export default defineConfig({
           testTimeout: 30_000,
           expect: PATIENT,
           // Many tests wait more than they work; on two cores vitest would run one file at a time.
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
