@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import berth from '../../package.json' with { type: 'json' };
 import { UsageError } from '../config/problems.ts';
+import { loadCommand } from './load.ts';
 import { operatorCommand } from './operator.ts';
 import { schemaCommand } from './schema.ts';
 import { serveCommand } from './serve.ts';
@@ -18,6 +19,7 @@ async function main(args: readonly string[]): Promise<number> {
     .addCommand(upCommand())
     .addCommand(synthCommand())
     .addCommand(operatorCommand())
+    .addCommand(loadCommand())
     .addCommand(schemaCommand())
     .addCommand(workerCommand(), { hidden: true });
   for (const command of [program, ...program.commands]) command.exitOverride();

@@ -25,7 +25,11 @@ test('events come out the same wherever the bytes are cut', () => {
     ['', 'first\nsecond'],
     ['endpoint', '/messages?sessionId=1'],
   ];
-  fc.assert(fc.property(fc.array(fc.nat({ max: 500 })), (cuts) => expect(read(STREAM, cuts)).toEqual(whole)));
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 500 })), (cuts) => {
+      expect(read(STREAM, cuts)).toEqual(whole);
+    }),
+  );
 });
 
 test('an event without end is given up at the limit', () => {

@@ -79,7 +79,9 @@ test('a held stream counts its bytes and tells its end', async () => {
   const seen = { bytes: 0, events: [] as string[], ends: 0 };
   const connection = dial(server);
   await connection.hold(GET, {
-    onBytes: (count) => void (seen.bytes += count),
+    onBytes: (count) => {
+      seen.bytes += count;
+    },
     onEvent: (data) => void seen.events.push(data),
     onEnd: () => void seen.ends++,
   });
@@ -111,7 +113,12 @@ test('a slow reader takes no more than its rate, and the system’s buffers', as
     const connection = dial(server);
     if (rate !== undefined) connection.slowDown(rate);
     const seen = { bytes: 0 };
-    void connection.hold(GET, { ...silent, onBytes: (count) => void (seen.bytes += count) });
+    void connection.hold(GET, {
+      ...silent,
+      onBytes: (count) => {
+        seen.bytes += count;
+      },
+    });
     return seen;
   });
   await eventually(
@@ -123,6 +130,30 @@ test('a slow reader takes no more than its rate, and the system’s buffers', as
   expect(begun).toBeLessThan(1_000_000);
   expect((slow?.bytes ?? 0) - begun).toBeLessThanOrEqual(64 * 1024 + 32 * 1024);
   expect(slow?.bytes).toBeGreaterThan(0);
+});
+
+test('to read slowly is no timeout of the server', async () => {
+  const body = 'x'.repeat(300_000);
+  const server = await playServer((socket) => void socket.write(jsonResponse(body)));
+  const connection = dial(server, { timeout: 30 });
+  connection.slowDown(1_000_000);
+  const begun = performance.now();
+  expect((await connection.send(GET)).body).toHaveLength(body.length);
+  expect(performance.now() - begun).toBeGreaterThan(150);
+});
+
+test('a server that closes a connection that nobody uses costs no request', async () => {
+  const server = await playServer((socket) => {
+    socket.write(jsonResponse('ok'));
+    setTimeout(() => socket.end(), 10);
+  });
+  const connection = dial(server);
+  await connection.send(GET);
+  await eventually(
+    () => server.connections[0]?.closed,
+    (closed) => closed === true,
+  );
+  expect((await connection.send(GET)).body).toBe('ok');
 });
 
 test.for<{ what: string; answer: (socket: Socket) => void; code: string }>([
@@ -168,9 +199,9 @@ test('closing fails what is under way', async () => {
 });
 
 test('https is spoken the same way', async () => {
-  const { certificate, key } = await selfSigned();
-  const server = await playServer((socket) => void socket.write(jsonResponse('ok')), { cert: certificate, key });
-  expect((await dial(server, { tls: { ca: certificate } }).send(GET)).body).toBe('ok');
+  const tls = await selfSigned('played');
+  const server = await playServer((socket) => void socket.write(jsonResponse('ok')), tls);
+  expect((await dial(server, { tls: { ca: tls.cert } }).send(GET)).body).toBe('ok');
   await expect(dial(server).send(GET)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
 });
 

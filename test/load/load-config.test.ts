@@ -26,7 +26,7 @@ test('durations, sizes, JSON and headers are read', () => {
 });
 
 test.for<[string, Flags, RegExp]>([
-  ['no number of sessions', { sessions: 'many' }, /--sessions must be an integer\. Got "many"\./],
+  ['no number of sessions', { sessions: 'many' }, /--sessions must be a number\. Got "many"\./],
   ['no sessions', { sessions: '0' }, /--sessions must be at least 1\. Got 0\./],
   ['an unknown era', { era: 'old' }, /--era must be one of legacy, modern, sse, mixed\. Got "old"\./],
   ['a duration without unit', { duration: '10' }, /--duration must be a duration such as 500ms.*Got "10"\./],

@@ -28,7 +28,9 @@ export async function playServer(
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: new URL(`${tls === undefined ? 'http' : 'https'}://localhost:${port}/mcp`), connections };
+  // Self-signed certificates are for the address.
+  const origin = tls === undefined ? `http://localhost:${port}` : `https://127.0.0.1:${port}`;
+  return { url: new URL('/mcp', origin), connections };
 }
 
 /** A whole response with a JSON body. */

@@ -26,8 +26,12 @@ test('at a rate, those who are free wait for the next call, in turns', async () 
   await Promise.all([caller('a'), caller('b')]);
   expect(performance.now() - begun).toBeGreaterThanOrEqual(24);
   expect(order.filter((name) => name === 'a')).toHaveLength(3);
-  expect(schedule.unsent).toBeLessThanOrEqual(1);
+  let last = schedule.next(order);
+  // Whatever was due meanwhile on a busy machine is made first.
+  while (typeof last === 'number') last = schedule.next(order);
   schedule.end();
+  expect(await last).toBeUndefined();
+  expect(schedule.unsent).toBe(0);
 });
 
 test('a rate of 0 has those wait who call until they are woken, or it ends', async () => {

@@ -1,0 +1,108 @@
+import { outcomeOf, resultOf } from '../answer.ts';
+import { HttpConnection } from '../http-connection.ts';
+import { type Outcome, outcomeOfError, RequestFailed } from '../outcome.ts';
+import { type Call, Ids, type RepeatedRequest, RequestEncoder } from '../requests.ts';
+import { CLIENT_INFO, type Client, type ClientOptions, JSON_FIELDS } from './client.ts';
+
+const VERSION = '2026-07-28';
+/** What every request says of its client (MCP 2026-07-28, `_meta` of requests). */
+const META = {
+  'io.modelcontextprotocol/protocolVersion': VERSION,
+  'io.modelcontextprotocol/clientInfo': CLIENT_INFO,
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
+/** A client without a session (MCP 2026-07-28): discovery opens it, a listener is its stream. */
+export class ModernClient implements Client {
+  readonly #options: ClientOptions;
+  readonly #encoder: RequestEncoder;
+  readonly #ids = new Ids();
+  readonly #calls: HttpConnection;
+  #stream: HttpConnection | undefined;
+  #prepared: RepeatedRequest | undefined;
+  #readRate: number | undefined;
+  /** There is no session that could be lost. */
+  readonly lost = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#encoder = new RequestEncoder(options.url, options.headers);
+    this.#calls = new HttpConnection(options.url, options.connection);
+  }
+
+  async open(): Promise<void> {
+    await this.ask({ method: 'server/discover', params: {} });
+  }
+
+  async hold(): Promise<void> {
+    const { connection, stream, url } = this.#options;
+    this.#stream = new HttpConnection(url, connection);
+    if (this.#readRate !== undefined) this.#stream.slowDown(this.#readRate);
+    const listen = { method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true } } };
+    const id = this.#ids.next();
+    const answer = await this.#stream.hold(this.#encode(listen).withId(id), stream);
+    if (!this.holding) throw new RequestFailed(listen.method, outcomeOf(answer, id));
+    stream.onOpen();
+  }
+
+  async ask(call: Call): Promise<Readonly<Record<string, unknown>>> {
+    const id = this.#ids.next();
+    const answer = await this.#calls.send(this.#encode(call).withId(id), id);
+    const outcome = outcomeOf(answer, id);
+    if (outcome.kind !== 'result') throw new RequestFailed(call.method, outcome);
+    return resultOf(answer.body);
+  }
+
+  prepare(call: Call): void {
+    this.#prepared = this.#encode(call);
+  }
+
+  async call(): Promise<Outcome> {
+    if (this.#prepared === undefined) throw new Error('No call was prepared.');
+    const id = this.#ids.next();
+    try {
+      return outcomeOf(await this.#calls.send(this.#prepared.withId(id), id), id);
+    } catch (error) {
+      return outcomeOfError(error);
+    }
+  }
+
+  get holding(): boolean {
+    return this.#stream?.busy ?? false;
+  }
+
+  slowDown(bytesPerSecond: number): void {
+    this.#readRate = bytesPerSecond;
+    this.#calls.slowDown(bytesPerSecond);
+    this.#stream?.slowDown(bytesPerSecond);
+  }
+
+  async close(): Promise<void> {
+    this.vanish();
+  }
+
+  vanish(): void {
+    this.#stream?.close();
+    this.#calls.close();
+  }
+
+  #encode({ method, params }: Call): RepeatedRequest {
+    const { pathname, search } = this.#options.url;
+    const name = nameOf({ method, params });
+    const fields = { ...JSON_FIELDS, 'MCP-Protocol-Version': VERSION, 'Mcp-Method': method };
+    const named = name === undefined ? fields : { ...fields, 'Mcp-Name': inHeader(name) };
+    return this.#encoder.call(pathname + search, { method, params: { ...params, _meta: META } }, named);
+  }
+}
+
+/** What a request is about, where its header must say so (MCP 2026-07-28, `Mcp-Name`). */
+function nameOf({ method, params }: Call): string | undefined {
+  const name = method === 'resources/read' ? params['uri'] : params['name'];
+  return ['tools/call', 'prompts/get', 'resources/read'].includes(method) ? String(name) : undefined;
+}
+
+/** Text that no header can hold is sent in base64 (MCP 2026-07-28, header encoding). */
+function inHeader(text: string): string {
+  if (/^[!-~]([ -~]*[!-~])?$/.test(text) && !text.startsWith('=?')) return text;
+  return `=?base64?${Buffer.from(text).toString('base64')}?=`;
+}
