@@ -18,7 +18,8 @@ export function answerText(
 ): Promise<void> | undefined {
   if (res.headersSent || res.destroyed) return undefined;
   const length = Buffer.byteLength(text);
-  res.writeHead(status, { ...headers, 'content-type': 'application/json', 'content-length': length });
+  const own = { 'content-type': 'application/json', 'content-length': length };
+  res.writeHead(status, headers === undefined ? own : { ...headers, ...own });
   if (length <= BUFFERED_BYTES) {
     res.end(text);
     return undefined;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-export type Body = { readonly text: string } | { readonly refused: 'too-large' | 'too-many' };
+/** What came; `gone`: the client left before all of it was there. */
+export type Body = { readonly text: string } | { readonly refused: 'too-large' | 'too-many' | 'gone' };
 
 /** What ordinary requests stay below; only what is beyond it counts as large. */
 const SMALL_BYTES = 64 * 1024;
@@ -22,8 +23,8 @@ export class BodyReader {
   }
 
   /**
-   * Reads one body of at most `limit` bytes and hands it on, once. A client that goes away is never reported. A body that
-   * is kept after that, until its request is answered, counts until `kept` closes.
+   * Reads one body of at most `limit` bytes and hands it on, or why not, once. A body that is kept after that, until its
+   * request is answered, counts until `kept` closes.
    */
   read(req: IncomingMessage, limit: number, done: (body: Body) => void, kept?: ServerResponse): void {
     const chunks: Buffer[] = [];
@@ -57,9 +58,11 @@ export class BodyReader {
       else chunks.push(chunk);
     });
     req.on('end', () => finish({ text: (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString() ?? '' }));
-    req.on('close', leave);
+    req.on('close', () => finish({ refused: 'gone' }));
     // Without a listener a reset in the middle of a body would be an uncaught error.
-    req.on('error', () => {});
+    req.on('error', ignore);
     if (Number(req.headers['content-length']) > limit) finish({ refused: 'too-large' });
   }
 }
+
+function ignore(): void {}

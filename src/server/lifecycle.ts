@@ -3,7 +3,6 @@ import type { Phase } from '../fleet/phase.ts';
 /** Where this process is in its life; `signal` ends with it. */
 export class Lifecycle {
   #phase: Phase = 'starting';
-  readonly #onLeaving: (() => void)[] = [];
   readonly #controller = new AbortController();
 
   get phase(): Phase {
@@ -13,12 +12,6 @@ export class Lifecycle {
   /** The phases follow each other; none comes back. */
   enter(phase: Exclude<Phase, 'starting'>): void {
     this.#phase = phase;
-    if (phase === 'leaving') for (const callback of this.#onLeaving) callback();
-  }
-
-  /** Calls back when the process begins to leave. */
-  onLeaving(callback: () => void): void {
-    this.#onLeaving.push(callback);
   }
 
   get signal(): AbortSignal {

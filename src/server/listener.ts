@@ -1,5 +1,11 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import {
   type AddressInfo,
   createServer as createTcpServer,
@@ -19,6 +25,8 @@ export interface ListenerOptions {
   /** Whether other processes of this server listen on the port as well. */
   readonly shared?: boolean;
   readonly onRequest: RequestListener;
+  /** What answers are written with, if not with Node's own. */
+  readonly responses?: typeof ServerResponse;
 }
 
 /** An HTTP listener: one port, one or several sockets. */
@@ -82,9 +90,10 @@ export async function closeGently(listener: Pick<Listener, 'close' | 'destroy'>,
   clearTimeout(timer);
 }
 
-function createServer({ onRequest, requestTimeout }: ListenerOptions): Server {
+function createServer({ onRequest, responses, requestTimeout }: ListenerOptions): Server {
   const server = createHttpServer(
     {
+      ...(responses && { ServerResponse: responses }),
       requestTimeout,
       headersTimeout: requestTimeout,
       connectionsCheckingInterval: Math.min(1_000, Math.ceil(requestTimeout / 4)),

@@ -85,18 +85,18 @@ export class McpEndpoint {
     const session = named === undefined ? undefined : sessions.get(named);
     const member = named !== undefined && (sessions.has(named) || elsewhere.mayKnow(named));
     // From its headers on a request uses its session, which must not end as idle before the request is served.
-    const unpin = session?.use.pin();
-    if (unpin !== undefined) res.once('close', unpin);
+    session?.use.pin();
     // Nothing but an initialize can be right without a session that is somewhere.
     const limit = member || modern || stateless ? maxBody : Math.min(maxBody, MAX_OPENING_BODY);
     const read = (body: Body) => {
       if ('refused' in body) {
+        session?.use.unpin();
         return this.#refuseBody(body.refused, limit, member, sessionId !== undefined && !modern, res);
       }
       const lane = isNew ? 'opening' : 'call';
       queue.push(lane, () => {
         this.#attempt(res, () => this.#dispatch({ req, res, body: body.text }, lane));
-        unpin?.();
+        session?.use.unpin();
       });
     };
     // What is passed on is kept until it is answered.
@@ -105,12 +105,13 @@ export class McpEndpoint {
   }
 
   #refuseBody(
-    why: 'too-large' | 'too-many',
+    why: 'too-large' | 'too-many' | 'gone',
     limit: number,
     member: boolean,
     sessionNamed: boolean,
     res: ServerResponse,
   ): void {
+    if (why === 'gone') return;
     if (!member && sessionNamed) {
       answerSessionNotFound(res);
     } else if (why === 'too-large') {

@@ -3,10 +3,8 @@ import type { TransportName } from '../config/serve-config.ts';
 import { answerError, answerJson } from './answers.ts';
 import { opensListener } from './classify.ts';
 import { type Endpoints, notServed } from './endpoints.ts';
-import type { Lifecycle } from './lifecycle.ts';
 
 export interface RequestListenerOptions {
-  readonly lifecycle: Lifecycle;
   answerProbe(path: string, res: ServerResponse): boolean;
   checkHost(req: IncomingMessage, res: ServerResponse): boolean;
   /** For MCP clients. */
@@ -20,16 +18,9 @@ export interface RequestListenerOptions {
 
 /** Every request on the public listener takes this way: probes, host check, then MCP or `/`. */
 export function createRequestListener(options: RequestListenerOptions): RequestListener {
-  const { lifecycle, answerProbe, checkHost, endpoints, wellKnown, identity, transport } = options;
-  const unanswered = new Set<ServerResponse>();
-  // Sockets that stay open would send their next request to a pod that is gone.
-  lifecycle.onLeaving(() => {
-    for (const res of unanswered) res.shouldKeepAlive = false;
-  });
+  const { answerProbe, checkHost, endpoints, wellKnown, identity, transport } = options;
   return function handleRequest(req, res) {
     const path = pathOf(req);
-    if (lifecycle.draining) res.shouldKeepAlive = false;
-    else unanswered.add(res.once('close', () => unanswered.delete(res)));
     if (answerProbe(path, res)) return;
     if (!checkHost(req, res)) return;
     const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;

@@ -32,6 +32,7 @@ import type { Place } from './place.ts';
 import { createProbes } from './probes.ts';
 import { Refusals, type Refuse } from './refusals.ts';
 import { createRequestListener } from './request-listener.ts';
+import { responsesOf } from './response.ts';
 import { SseEndpoint } from './sse/sse-endpoint.ts';
 import { SseSessions } from './sse/sse-sessions.ts';
 import { TakeOvers } from './take-over.ts';
@@ -209,7 +210,6 @@ export async function startServer(
   const admin = seat === undefined ? await listenForAdmin(config, reports, answerProbe) : undefined;
   const serverId = randomUUID();
   const onRequest = createRequestListener({
-    lifecycle,
     answerProbe,
     checkHost: createHostCheck(config),
     endpoints: createEndpoints(forClients, refuse),
@@ -231,7 +231,8 @@ export async function startServer(
     await membership?.peers.join();
     await definition.start?.({ notify: createNotifier(tag, publish), signal });
     const sockets = Math.max(LEAST_SOCKETS, Math.ceil(PUBLIC_SOCKETS / config.workers));
-    listener = await listen({ host, port, sockets, shared: seat !== undefined, requestTimeout, onRequest });
+    const responses = responsesOf(() => lifecycle.draining);
+    listener = await listen({ host, port, sockets, shared: seat !== undefined, requestTimeout, onRequest, responses });
   } catch (error) {
     lifecycle.end();
     await admin?.close();

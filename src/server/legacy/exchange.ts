@@ -3,11 +3,12 @@ import { ErrorCode, type JsonRpcMessage, type JsonRpcResponse, type RequestId } 
 import { errorIn, type HttpAnswer } from '../../sources/raw-server.ts';
 import { answerEmpty, answerError, answerText } from '../answers.ts';
 import type { EventStream } from '../event-stream.ts';
+import { SharedDelay, type Waiting } from '../shared-delay.ts';
 import type { EventLog, Position } from './event-log.ts';
 import { RESUME_AFTER_MS, replay } from './replay.ts';
 
 /** How long an answer may take before its POST becomes a stream: proxies and clients want to see that it is alive. */
-const STREAM_AFTER_MS = 2_000;
+const streamDelay = new SharedDelay(2_000);
 
 /** A client that lost its stream comes back within 3 s, and may have to try again. */
 const AWAY_LIMIT_MS = 10_000;
@@ -37,14 +38,13 @@ export interface ExchangeOptions {
  * One POST and the answers to its requests: JSON when they come first and soon, a stream of events when they do not
  * (MCP 2025-11-25, Streamable HTTP, sending messages).
  */
-export class Exchange {
+export class Exchange implements Waiting {
   readonly #pending: Set<RequestId>;
   readonly #batch: boolean;
   readonly #host: ExchangeHost;
   /** Sent with the answer, in whichever form it comes. */
   headers: OutgoingHttpHeaders;
   readonly #answers: string[] = [];
-  readonly #timer: NodeJS.Timeout;
   /** The response, while it is open whether it will be JSON or a stream. */
   #res: ServerResponse | undefined;
   #stream: EventStream | undefined;
@@ -59,10 +59,17 @@ export class Exchange {
     this.#batch = options.batch;
     this.#host = options.host;
     this.headers = options.headers ?? {};
-    this.#timer = setTimeout(() => this.#becomeStream(), STREAM_AFTER_MS).unref();
-    res.once('close', () => {
-      this.#res = undefined;
-    });
+    streamDelay.add(this);
+  }
+
+  /** Shows that it is alive. */
+  late(): void {
+    this.#becomeStream();
+  }
+
+  /** The response, unless it was made a stream or its client has gone. */
+  get #unanswered(): ServerResponse | undefined {
+    return this.#res?.destroyed === true ? undefined : this.#res;
   }
 
   get number(): number | undefined {
@@ -81,13 +88,14 @@ export class Exchange {
 
   /** Answers one request in the words of HTTP; with a JSON-RPC error where there is no saying it so any more. */
   answer(id: RequestId, answer: HttpAnswer): void {
-    if (this.#res === undefined || this.#batch) {
+    const res = this.#unanswered;
+    if (res === undefined || this.#batch) {
       return void this.respond(id, { jsonrpc: '2.0', id, error: errorIn(answer) });
     }
     if (!this.#pending.delete(id)) return;
-    if (!this.#res.headersSent) {
-      this.#res.writeHead(answer.status, answer.headers);
-      this.#res.end(answer.body);
+    if (!res.headersSent) {
+      res.writeHead(answer.status, answer.headers);
+      res.end(answer.body);
     }
     this.#finish();
   }
@@ -117,7 +125,7 @@ export class Exchange {
 
   /** Ends everything with an error, where an answer is still possible. */
   abort(status: number, error: { readonly code: number; readonly message: string }): void {
-    clearTimeout(this.#timer);
+    streamDelay.delete(this);
     this.#comeBack();
     const ids = [...this.#pending];
     this.#pending.clear();
@@ -130,7 +138,7 @@ export class Exchange {
   }
 
   #finish(): Promise<void> | undefined {
-    clearTimeout(this.#timer);
+    streamDelay.delete(this);
     this.#comeBack();
     this.#host.finished(this);
     if (this.#number !== undefined) this.#stream?.end();
@@ -146,12 +154,13 @@ export class Exchange {
 
   #becomeStream(): number {
     if (this.#number !== undefined) return this.#number;
-    clearTimeout(this.#timer);
+    streamDelay.delete(this);
     const number = this.#host.numberStream(this);
     this.#number = number;
-    if (this.#res !== undefined) {
-      const stream = this.#open(this.#res);
-      this.#res = undefined;
+    const res = this.#unanswered;
+    this.#res = undefined;
+    if (res !== undefined) {
+      const stream = this.#open(res);
       if (this.#host.primes) stream.prime(this.#host.log.mark(number), RESUME_AFTER_MS);
     }
     for (const data of this.#answers.splice(0)) this.#emit(number, data);

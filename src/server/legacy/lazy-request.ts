@@ -3,12 +3,25 @@ import { webHeaders } from '../web-headers.ts';
 
 /** A web `Request` that is built when a handler first looks at it; most never do, and building one costs 20 µs. */
 export function lazyRequest(req: IncomingMessage, url: () => URL): Request {
-  let request: Request | undefined;
-  return new Proxy(Object.create(Request.prototype) as Request, {
-    get(_target, key) {
-      request ??= new Request(url(), { method: req.method ?? 'POST', headers: webHeaders(req) });
-      const value: unknown = Reflect.get(request, key, request);
-      return typeof value === 'function' ? value.bind(request) : value;
-    },
-  });
+  return new Proxy(NO_REQUEST, new LazyRequest(req, url));
+}
+
+/** What a request that nobody has looked at yet is taken for. */
+const NO_REQUEST = Object.create(Request.prototype) as Request;
+
+class LazyRequest implements ProxyHandler<Request> {
+  readonly #req: IncomingMessage;
+  readonly #url: () => URL;
+  #request: Request | undefined;
+
+  constructor(req: IncomingMessage, url: () => URL) {
+    this.#req = req;
+    this.#url = url;
+  }
+
+  get(_target: Request, key: string | symbol): unknown {
+    this.#request ??= new Request(this.#url(), { method: this.#req.method ?? 'POST', headers: webHeaders(this.#req) });
+    const value: unknown = Reflect.get(this.#request, key, this.#request);
+    return typeof value === 'function' ? value.bind(this.#request) : value;
+  }
 }

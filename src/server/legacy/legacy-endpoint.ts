@@ -68,8 +68,9 @@ export class LegacyEndpoint {
 
   #receive(session: Session, messages: readonly JsonRpcMessage[], batch: boolean, { req, res, body = '' }: Work): void {
     const requests = messages.filter(isRequest);
-    const ids = new Set(requests.map(({ id }) => id));
-    const repeated = requests.find(({ id }) => session.isInFlight(id) || (requests.length > 1 && !ids.delete(id)));
+    const repeated = requests.find(
+      ({ id }, index) => session.isInFlight(id) || requests.findIndex((other) => other.id === id) < index,
+    );
     if (repeated !== undefined) {
       const message = `Request id ${JSON.stringify(repeated.id)} is already in flight.`;
       return answerError(res, 400, { code: ErrorCode.invalidRequest, message }, repeated.id);

@@ -14,6 +14,8 @@ export interface MessageContext {
   readonly closeStandaloneSSEStream: () => void;
 }
 
+const SENT = Promise.resolve();
+
 /** Where a session's server object sends to. */
 export interface Outbound {
   /** `relatedTo`: the client's request that the message belongs to; none for the standalone stream. */
@@ -36,8 +38,12 @@ export class SessionTransport {
 
   async start(): Promise<void> {}
 
-  async send(message: JsonRpcMessage, options?: { readonly relatedRequestId?: RequestId }): Promise<void> {
-    await this.#outbound.send(message, options?.relatedRequestId);
+  send(message: JsonRpcMessage, options?: { readonly relatedRequestId?: RequestId }): Promise<void> {
+    try {
+      return this.#outbound.send(message, options?.relatedRequestId) ?? SENT;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async close(): Promise<void> {

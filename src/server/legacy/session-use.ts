@@ -40,13 +40,12 @@ export class SessionUse {
     return this.#pins > 0;
   }
 
-  /** Pins until the answered function is called; unlike a hold this is no use, so it does not start the idle time anew. */
-  pin(): () => void {
+  /** Pins until `unpin`; unlike a hold this is no use, so it does not start the idle time anew. */
+  pin(): void {
     this.#pins++;
-    let pinned = true;
-    return () => {
-      if (pinned) this.#pins--;
-      pinned = false;
-    };
+  }
+
+  unpin(): void {
+    this.#pins--;
   }
 }

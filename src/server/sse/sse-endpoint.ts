@@ -134,7 +134,8 @@ export class SseEndpoint {
     return request.method !== 'initialize' || canInitialize(request, [request], res);
   }
 
-  #refuseBody(why: 'too-large' | 'too-many', res: ServerResponse): void {
+  #refuseBody(why: 'too-large' | 'too-many' | 'gone', res: ServerResponse): void {
+    if (why === 'gone') return;
     if (why === 'too-large') {
       const message = `Payload too large: this request body may have ${this.#options.maxBody} bytes.`;
       return answerError(res, 413, { code: ErrorCode.server, message });

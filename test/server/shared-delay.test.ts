@@ -1,0 +1,48 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { SharedDelay } from '../../src/server/shared-delay.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test('each is told once, after the delay that began when it came; who was called off is not', async () => {
+  const delay = new SharedDelay(2_000);
+  const told: string[] = [];
+  const waiting = (name: string) => ({ late: () => void told.push(`${name} at ${performance.now() - begun}`) });
+  const begun = performance.now();
+  const off = waiting('off');
+  delay.add(off);
+  delay.add(waiting('first'));
+  await vi.advanceTimersByTimeAsync(1_500);
+  delay.add(waiting('second'));
+  delay.delete(off);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(told).toEqual(['first at 2000', 'second at 3500']);
+  delay.add(waiting('third'));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(told.at(-1)).toBe('third at 13500');
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('many who come and are called off need one timer, and none in the end', async () => {
+  const delay = new SharedDelay(100);
+  for (let i = 0; i < 1_000; i++) {
+    const late = vi.fn();
+    delay.add({ late });
+    const off = { late };
+    delay.add(off);
+    delay.delete(off);
+  }
+  expect(vi.getTimerCount()).toBe(1);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('one that comes while others are told waits for its own time', async () => {
+  const delay = new SharedDelay(100);
+  const next = { late: vi.fn() };
+  delay.add({ late: () => delay.add(next) });
+  await vi.advanceTimersByTimeAsync(100);
+  expect(next.late).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(next.late).toHaveBeenCalledOnce();
+});
