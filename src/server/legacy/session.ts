@@ -22,12 +22,14 @@ import { ClientSetup, wants } from './client-setup.ts';
 import type { RawOutbound, Received } from './connect-raw.ts';
 import { EventLog } from './event-log.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
+import { OpenQuestions } from './open-questions.ts';
 import { RefusedByHttp } from './replay-client.ts';
 import { type OnEnd, ServerObject } from './server-object.ts';
 import { SessionObject } from './session-object.ts';
 import { SessionStreams } from './session-streams.ts';
 import { type MessageContext, messageContext, type Outbound } from './session-transport.ts';
 import { type Activity, isUse, SessionUse } from './session-use.ts';
+import { Unbegun } from './unbegun.ts';
 
 /** Whoever keeps the sessions: told of what they do, of every call, and of their end. */
 export interface SessionObserver {
@@ -72,12 +74,10 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   readonly #setup: ClientSetup;
   readonly #streams: SessionStreams;
   readonly #exchanges = new Set<Exchange>();
-  /** Requests to the client that belong to no call of its own. */
-  readonly #asked = new Map<RequestId, NodeJS.Timeout>();
+  readonly #questions: OpenQuestions;
   /** Characters of messages that wait for the server object to be made again. */
   #backlog = 0;
-  /** What a server object that was lost had not begun. */
-  readonly #sentAgain = new WeakSet<JsonRpcMessage>();
+  readonly #unbegun = new Unbegun();
   readonly #object: SessionObject;
   #ended: EndReason | undefined;
 
@@ -87,6 +87,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
     this.record = record;
     this.log = log instanceof EventLog ? log : new EventLog(maxEventLog, log);
     this.use = new SessionUse((activity) => !this.ended && observer.changed(this, activity));
+    this.#questions = new OpenQuestions(this.use, options.askLimit);
     this.#setup = new ClientSetup(record);
     this.#calls = new Calls((call) => this.#callOver(call));
     const failed = (error: unknown) => observer.failed(this, error);
@@ -226,7 +227,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined {
     if (isResponse(message)) return this.#respond(message);
     if (relatedTo === undefined) {
-      this.#noteAsked(message);
+      this.#questions.sent(message);
       return this.#streams.send(JSON.stringify(message));
     }
     const call = this.#calls.get(relatedTo);
@@ -254,18 +255,15 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
 
   lost(why: string, notBegun: readonly Received[]): void {
     if (this.ended) return;
-    // What was sent on once and not begun again would be sent on for ever.
-    const again = notBegun.filter(({ message }) => !this.#sentAgain.has(message));
-    const kept = new Set(again.map(({ message }) => ('id' in message ? message.id : undefined)));
+    const left = this.#unbegun.take(notBegun);
     const goesOn = this.#options.parkable && this.record.protocolVersion !== '';
     for (const { request, answered } of this.#calls) {
-      if (!answered && !kept.has(request.id)) this.#fail(request, ErrorCode.server, why);
+      if (!answered && !left.includes(request.id)) this.#fail(request, ErrorCode.server, why);
     }
     if (!goesOn) return this.end('failed');
     this.giveUpAsking();
     this.rest();
-    for (const { message, context } of again) {
-      this.#sentAgain.add(message);
+    for (const { message, context } of left.again) {
       if (isRequest(message)) void this.#object.wake(context).then((woken) => this.#deliver(message, woken, context));
       else this.#take(message, context);
     }
@@ -280,7 +278,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
 
   /** Waits no longer for answers of the client: the session matters more than what its server object wanted to know. */
   giveUpAsking(): void {
-    for (const id of [...this.#asked.keys()]) this.#answered(id);
+    this.#questions.giveUp();
   }
 
   /** Leaves this pod's hands without an end: whoever goes on with it finds everything in record and log. */
@@ -373,7 +371,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
 
   /** Hands a notification or an answer to the server object. */
   #take(message: JsonRpcMessage, context: MessageContext): void {
-    if (isResponse(message) && message.id !== undefined && message.id !== null) this.#answered(message.id);
+    if (isResponse(message) && message.id !== undefined && message.id !== null) this.#questions.answered(message.id);
     const object = this.#object.current;
     if (object !== undefined) object.deliver(message, context);
     else void this.#object.wake(context).then((woken) => woken?.deliver(message, context));
@@ -417,22 +415,5 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   #cancelled(params: Readonly<Record<string, unknown>> | undefined): void {
     const id = params?.['requestId'];
     if (typeof id === 'string' || typeof id === 'number') this.#calls.drop(id);
-  }
-
-  /** A request to the client holds the session until it is answered or called off: its answer must find who asked. */
-  #noteAsked(message: JsonRpcMessage): void {
-    if (isRequest(message) && !this.#asked.has(message.id)) {
-      const { askLimit } = this.#options;
-      // The answer may come later still; it is only not waited for.
-      this.#asked.set(message.id, setTimeout(() => this.#answered(message.id), askLimit).unref());
-      this.use.hold('call');
-    } else if (isNotification(message) && message.method === 'notifications/cancelled') {
-      this.#answered(message.params?.['requestId'] as RequestId);
-    }
-  }
-
-  #answered(id: RequestId): void {
-    clearTimeout(this.#asked.get(id));
-    if (this.#asked.delete(id)) this.use.letGo('call');
   }
 }

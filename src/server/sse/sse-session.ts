@@ -21,6 +21,7 @@ import type { RawOutbound, Received } from '../legacy/connect-raw.ts';
 import { serialize } from '../legacy/exchange.ts';
 import { ServerObject } from '../legacy/server-object.ts';
 import { type MessageContext, messageContext, type Outbound } from '../legacy/session-transport.ts';
+import { Unbegun } from '../legacy/unbegun.ts';
 import type { Change } from '../notifier.ts';
 import { IntroducedObject, type NewRecord, newRecord } from './introduced-object.ts';
 
@@ -70,8 +71,7 @@ export class SseSession implements Outbound, RawOutbound {
   readonly #calls: Calls<Answering>;
   readonly #stream: EventStream;
   readonly #object: IntroducedObject;
-  /** What a server object that was lost had not begun. */
-  readonly #sentAgain = new WeakSet<JsonRpcMessage>();
+  readonly #unbegun = new Unbegun();
   #pins = 0;
   #leaving = false;
   #ended: EndReason | undefined;
@@ -173,17 +173,14 @@ export class SseSession implements Outbound, RawOutbound {
 
   lost(why: string, notBegun: readonly Received[]): void {
     if (this.#ended !== undefined) return;
-    // What was sent on once and not begun again would be sent on for ever.
-    const again = notBegun.filter(({ message }) => !this.#sentAgain.has(message));
-    const kept = new Set(again.map(({ message }) => ('id' in message ? message.id : undefined)));
+    const left = this.#unbegun.take(notBegun);
     const goesOn = this.#options.parkable && ![...this.#calls].some(({ request }) => request.method === 'initialize');
     for (const { request, answered } of this.#calls) {
-      if (!answered && !(goesOn && kept.has(request.id))) this.#fail(request.id, ErrorCode.server, why);
+      if (!answered && !(goesOn && left.includes(request.id))) this.#fail(request.id, ErrorCode.server, why);
     }
     if (!goesOn) return this.end('failed');
     this.#object.rest();
-    for (const { message, context } of again) {
-      this.#sentAgain.add(message);
+    for (const { message, context } of left.again) {
       if (isRequest(message)) this.#object.use(message, context, (object) => this.#deliver(message, object, context));
       else this.#take(message, context);
     }
