@@ -277,6 +277,7 @@ export async function startServer(
         hurry,
       );
       clearInterval(settling);
+      modern?.close();
       // First of all, while the answers that run through this pod still can.
       await closeGently(listener, hurry);
       await fleet?.leave();

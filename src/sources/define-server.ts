@@ -12,11 +12,17 @@ export type EndReason = 'deleted' | 'expired' | 'evicted' | 'drained' | 'abandon
 
 /** What a server object may know of the session it is made for. */
 export interface ServerSession {
-  /** The protocol era: a legacy session lives for many requests, a modern one for a single request. */
+  /**
+   * The protocol era: a legacy session lives for many requests, a modern one for a single request, or as long as a
+   * `reusable` server object.
+   */
   readonly era: 'legacy' | 'modern';
   /** The session's id; a modern request has none. */
   readonly id: string | undefined;
-  /** A small JSON record (at most 16 KiB) that stays with the session wherever it goes. */
+  /**
+   * A small JSON record (at most 16 KiB) that stays with the session wherever it goes. That of a `reusable` server object
+   * in the modern era stays with the object, whoever it serves.
+   */
   readonly state: Record<string, unknown>;
   /**
    * A secret that all pods of a fleet share, for what travels through clients, such as the key of
@@ -25,7 +31,7 @@ export interface ServerSession {
   readonly fleetKey: string;
   /**
    * Calls back once, at the real end of the session. Everything in the callback's scope is kept until then, also while
-   * the session is parked.
+   * the session is parked. In the modern era that is the end of the request, or when a `reusable` object is dropped.
    */
   onEnd(callback: (reason: EndReason) => void): void;
 }
@@ -44,9 +50,17 @@ export interface ServerDefinition {
   readonly version: string;
   /** `parkable`: the server object may be built again for a session at any time. The default is `resident`. */
   readonly sessions?: 'parkable' | 'resident';
+  /**
+   * In the modern era a server object may serve one request after another, of different clients, never two at once: what
+   * `create` returns holds nothing of the client it was made for. Handlers find all they need of a client in their
+   * context, and use the server object itself only until they have answered. The default is a new object for each
+   * request, which costs several times as much. An object is dropped when its request was cancelled or failed in an
+   * unexpected way, when there are too many, and at the end of the process.
+   */
+  readonly reusable?: boolean;
   /** Runs once per process, before the first session; `signal` ends with the process. */
   start?(context: { readonly notify: Notifier; readonly signal: AbortSignal }): void | Promise<void>;
-  /** Makes the server object of one session, or of one modern request. Keep it cheap. */
+  /** Makes the server object of one session, or of one modern request unless it is `reusable`. Keep it cheap. */
   create(session: ServerSession): AnyMcpServer | Promise<AnyMcpServer>;
 }
 

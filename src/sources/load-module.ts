@@ -31,7 +31,11 @@ export async function sourceOf(exported: unknown, name: string, url: string): Pr
   const library = await libraryOf(product, url);
   await product.close();
   return {
-    definition: { ...identityOf(product), ...definition },
+    definition: {
+      ...identityOf(product),
+      ...definition,
+      sameSdk: library?.version === berth.dependencies['@modelcontextprotocol/server'],
+    },
     libraryVersion: library?.version ?? berth.dependencies['@modelcontextprotocol/sdk'],
     createModernHandler: library?.exports.createMcpHandler,
     loadStdio: library?.loadStdio,
@@ -41,9 +45,18 @@ export async function sourceOf(exported: unknown, name: string, url: string): Pr
 function definitionOf(exported: unknown, name: string): Omit<ServerDefinition, 'name' | 'version'> {
   if (typeof exported === 'function') return { create: exported as ServerDefinition['create'] };
   const create = (exported as Partial<ServerDefinition> | null | undefined)?.create;
-  if (typeof create === 'function') return exported as ServerDefinition;
+  if (typeof create === 'function') return checked(exported as ServerDefinition, name);
   const found = exported === undefined ? 'no default export' : `a default export of type ${typeof exported}`;
   throw notAServer(name, found);
+}
+
+/** Only a plain yes lets server objects serve one client after another. */
+function checked(definition: ServerDefinition, name: string): ServerDefinition {
+  const reusable: unknown = definition.reusable;
+  if (reusable === undefined || typeof reusable === 'boolean') return definition;
+  throw new UsageError([
+    `Module ${name} does not export a server. Its "reusable" must be true or false. Got a value of type ${typeof reusable}.`,
+  ]);
 }
 
 /** Makes one server object at start, so that a module that can not is found before its first client. */

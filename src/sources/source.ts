@@ -12,6 +12,8 @@ export type ServerProduct = AnyMcpServer | RawServer;
 export interface SourceDefinition extends Omit<ServerDefinition, 'create'> {
   /** Whether its servers say things unasked, so that one whose client listens can not be done without. */
   readonly speaksUnasked?: boolean;
+  /** Whether its server objects are of the same version of the SDK as berth's own, whose ways berth knows. */
+  readonly sameSdk?: boolean;
   /** `context`: what came with the request that it is for; in the modern era only. */
   create(session: ServerSession, context?: ClientContext): ServerProduct | Promise<ServerProduct>;
 }

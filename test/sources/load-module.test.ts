@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { sourceOf } from '../../src/sources/load-module.ts';
 
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
@@ -44,7 +45,7 @@ test.for<[string, string, object, string]>([
   ['ES module', 'server.mjs', {}, ESM],
   ['CommonJS module', 'server.cjs', {}, CJS],
 ])('an %s with a copy of the SDK of its own serves both eras', ([, file, packageJson, text]) => {
-  expect(load(project(packageJson, file, text))).toEqual({ name: 'own', version: '2', modern: true });
+  expect(load(project(packageJson, file, text))).toEqual({ name: 'own', version: '2', sameSdk: true, modern: true });
 });
 
 test('a module whose project has the SDK of the legacy era alone serves that era', () => {
@@ -54,10 +55,17 @@ test('a module whose project has the SDK of the legacy era alone serves that era
   symlinkSync(join(modules, sdk), join(folder, 'node_modules', sdk));
   const file = join(folder, 'server.mjs');
   writeFileSync(file, ESM.replace('@modelcontextprotocol/server', `${sdk}/server/mcp.js`));
-  expect(load(file)).toEqual({ name: 'own', version: '2', modern: false });
+  expect(load(file)).toEqual({ name: 'own', version: '2', sameSdk: false, modern: false });
 });
 
 test('an ES module in a CommonJS package is an error that says what to do', () => {
   const { error } = load(project({ type: 'commonjs' }, 'server.js', ESM)) as { error: string };
   expect(error).toMatch(/could not be loaded: Cannot use import.*"type": "module".*\.mjs/);
+});
+
+test('a module that says "reusable" with anything but true or false is an error that says so', async () => {
+  const exported = { name: 'own', version: '2', create: () => {}, reusable: 'yes' };
+  await expect(sourceOf(exported, 'own', import.meta.url)).rejects.toThrow(
+    'Its "reusable" must be true or false. Got a value of type string.',
+  );
 });

@@ -5,6 +5,16 @@ export class ModernExchange implements HandlerObserver {
   readonly #callbacks: (() => void)[] = [];
   #running = 0;
   #answered = false;
+  #spoilt = false;
+
+  /** Whether its server object may be in a state that no other request should meet. */
+  get spoilt(): boolean {
+    return this.#spoilt;
+  }
+
+  spoil(): void {
+    this.#spoilt = true;
+  }
 
   /** Calls back once, when the exchange is over. */
   onOver(callback: () => void): void {

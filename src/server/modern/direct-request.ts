@@ -1,0 +1,104 @@
+import type { ServerResponse } from 'node:http';
+import type { MessageExtraInfo, Server } from '@modelcontextprotocol/server';
+import { ErrorCode, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
+import { MODERN_VERSION } from '../../sources/bridge/discover-request.ts';
+import { answerEmpty, answerError, answerText } from '../answers.ts';
+import { EventStream, type StreamRegistry } from '../event-stream.ts';
+import { introduce, type ModernProduct, serverOf } from './client-identity.ts';
+import { Delivery } from './delivery.ts';
+import type { Departure } from './departure.ts';
+import { type Answer, ExchangeTransport } from './exchange-transport.ts';
+import { prepareContexts } from './handler-context.ts';
+import type { ModernExchange } from './modern-exchange.ts';
+import { envelopeOf } from './plain-request.ts';
+
+export interface DirectOptions {
+  readonly streams: StreamRegistry;
+  readonly maxStreamBuffer: number;
+  /** Told what the SDK tells its `onerror`. */
+  reported(error: unknown): void;
+}
+
+/** What one request is served with. */
+export interface DirectExchange {
+  readonly request: JsonRpcRequest;
+  readonly res: ServerResponse;
+  readonly client: Departure;
+  readonly exchange: ModernExchange;
+  /** The web request, should a handler want it. */
+  webRequest(): Request;
+}
+
+/** The status of an answer that the server object did not want to give. */
+const CLOSED_BY_SERVER = 499;
+
+/**
+ * Has a server object answer a plain request, as the last steps of the SDK's handler do; resolves when the object is free
+ * and a slow reader has taken a long answer.
+ */
+export async function serveDirectly(
+  product: ModernProduct,
+  { request, res, client, exchange, webRequest }: DirectExchange,
+  { streams, maxStreamBuffer, reported }: DirectOptions,
+): Promise<void> {
+  const server = serverOf(product);
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  let stream: EventStream | undefined;
+  let taken: Promise<void> | undefined;
+  const answer: Answer = {
+    json(status, text) {
+      taken = answerText(res, status, text);
+    },
+    message(text) {
+      if (res.destroyed) return;
+      stream ??= new EventStream(res, { kind: 'request', maxBuffer: maxStreamBuffer, registry: streams });
+      void stream.message(text);
+    },
+    end() {
+      stream?.end();
+    },
+    failed(error) {
+      exchange.spoil();
+      reported(error);
+    },
+    closed(answered) {
+      if (!answered) {
+        exchange.spoil();
+        answerEmpty(res, CLOSED_BY_SERVER);
+      }
+      resolve(taken);
+    },
+  };
+  const transport = new ExchangeTransport(request, answer);
+  try {
+    introduce(server, MODERN_VERSION, envelopeOf(request.params) ?? {});
+    prepareContexts(server);
+    await product.connect(transport);
+    client.onGone(() => {
+      exchange.spoil();
+      void transport.close();
+    });
+    if (client.gone) await transport.close();
+    else transport.deliver(new Delivery(webRequest), dispatcherOf(server));
+    await over;
+  } catch (error) {
+    exchange.spoil();
+    reported(error);
+    await server.close().catch(reported);
+    answerInternalError(res, request);
+  }
+}
+
+/** What the SDK's listener of a transport calls with a request. */
+function dispatcherOf(server: Server): (request: JsonRpcRequest, extra: MessageExtraInfo) => void {
+  const protocol = server as unknown as { _onrequest?(request: JsonRpcRequest, extra: MessageExtraInfo): void };
+  if (typeof protocol._onrequest !== 'function') {
+    throw new TypeError('The server object takes its requests elsewhere: this version of its SDK is not supported.');
+  }
+  return (request, extra) => protocol._onrequest?.(request, extra);
+}
+
+/** What the SDK's handler says when it can not serve a request. */
+export function answerInternalError(res: ServerResponse, { id }: JsonRpcRequest): void {
+  answerError(res, 500, { code: ErrorCode.internal, message: 'Internal server error' }, id);
+}

@@ -1,0 +1,142 @@
+import type { JSONRPCMessage, MessageExtraInfo, Transport, TransportSendOptions } from '@modelcontextprotocol/server';
+import { ErrorCode, type JsonRpcError, type JsonRpcMessage, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
+
+/** Where the answer to one request goes. Nothing is said after `closed`. */
+export interface Answer {
+  /** The whole answer at once. */
+  json(status: number, text: string): void;
+  /** A message of an answer that is a stream, from its first one on. */
+  message(text: string): void;
+  /** The end of a stream. */
+  end(): void;
+  /** The server object threw as it was closed. */
+  failed(error: unknown): void;
+  /** The server object is free; `answered` says whether there was an answer. */
+  closed(answered: boolean): void;
+}
+
+/** Errors found before any handler runs have a status of their own (MCP 2026-07-28, Streamable HTTP). */
+const STATUS: Readonly<Record<number, number>> = {
+  [-32700]: 400,
+  [-32600]: 400,
+  [-32601]: 404,
+  [-32022]: 400,
+  [-32021]: 400,
+  [-32020]: 400,
+};
+/** This one also when a handler finds it. */
+const MISSING_CAPABILITY = -32021;
+
+/**
+ * The transport of one modern request. It answers as `PerRequestHTTPServerTransport` of the SDK does, which makes a web
+ * `Response` where this one writes at once.
+ */
+export class ExchangeTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  #onmessage: Transport['onmessage'];
+  /** How often somebody wanted to have the messages. */
+  #listeners = 0;
+  readonly #request: JsonRpcRequest;
+  readonly #answer: Answer;
+  #delivering = false;
+  #streaming = false;
+  #answered = false;
+  #closed = false;
+
+  constructor(request: JsonRpcRequest, answer: Answer) {
+    this.#request = request;
+    this.#answer = answer;
+  }
+
+  get onmessage(): Transport['onmessage'] {
+    return this.#onmessage;
+  }
+
+  set onmessage(listener: Transport['onmessage']) {
+    this.#onmessage = listener;
+    this.#listeners++;
+  }
+
+  async start(): Promise<void> {}
+
+  /**
+   * Hands the request to the server object, once that is connected: to `dispatch`, since the SDK's listener would first
+   * try what else the message could be, at the price of two errors with their stack traces. A listener that somebody has
+   * put in its place, such as one for tracing, gets it.
+   */
+  deliver(extra: MessageExtraInfo, dispatch: (request: JsonRpcRequest, extra: MessageExtraInfo) => void): void {
+    if (this.#closed) return;
+    this.#delivering = true;
+    try {
+      if (this.#listeners === 1) dispatch(this.#request, extra);
+      else this.#onmessage?.(this.#request as never, extra);
+    } finally {
+      this.#delivering = false;
+    }
+  }
+
+  async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    if (this.#closed || this.#answered) return;
+    if (!('method' in message)) return this.#respond(message as JsonRpcMessage);
+    // What belongs to no request has no stream to go to.
+    if (options?.relatedRequestId !== this.#request.id) return;
+    this.#streaming = true;
+    this.#answer.message(JSON.stringify(message));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#streaming && !this.#answered) this.#answer.end();
+    try {
+      this.onclose?.();
+    } catch (error) {
+      this.#answer.failed(error);
+    } finally {
+      this.#answer.closed(this.#answered || this.#streaming);
+    }
+  }
+
+  #respond(message: JsonRpcMessage): void {
+    if ('id' in message && message.id !== this.#request.id) {
+      this.onerror?.(new Error(`Received a response for an unknown request id: ${String(message.id)}`));
+      return;
+    }
+    const early = this.#delivering;
+    this.#answered = true;
+    const [text, code] = responseText(message);
+    if (this.#streaming) {
+      this.#answer.message(text);
+      this.#answer.end();
+    } else {
+      const own = code !== undefined && (early || code === MISSING_CAPABILITY) ? STATUS[code] : undefined;
+      this.#answer.json(own ?? 200, text);
+    }
+    queueMicrotask(() => void this.close());
+  }
+}
+
+/** The text of an answer, and the code if it is an error; what can not be told becomes an error that says so. */
+function responseText(message: JsonRpcMessage): [text: string, code: number | undefined] {
+  const { id } = message as { readonly id: JsonRpcRequest['id'] };
+  const failed = (why: string): [string, number] => {
+    const error: JsonRpcError = { jsonrpc: '2.0', id, error: { code: ErrorCode.internal, message: why } };
+    return [JSON.stringify(error), ErrorCode.internal];
+  };
+  if ('error' in message) {
+    try {
+      return [JSON.stringify(message), message.error.code];
+    } catch {
+      return failed('Internal error');
+    }
+  }
+  if ('result' in message && (typeof message.result !== 'object' || message.result === null)) {
+    return failed('Internal error');
+  }
+  try {
+    return [JSON.stringify(message), undefined];
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : 'Internal error');
+  }
+}

@@ -1,0 +1,71 @@
+import type { AnyMcpServer, ServerSession } from '../../sources/define-server.ts';
+import type { ClientContext } from '../../sources/raw-server.ts';
+import type { SourceDefinition } from '../../sources/source.ts';
+import type { Log } from '../log.ts';
+import type { ModernExchange } from './modern-exchange.ts';
+import { ServerPool } from './server-pool.ts';
+
+export interface ServerObjectsOptions {
+  readonly definition: Pick<SourceDefinition, 'create' | 'reusable'>;
+  readonly log: Log;
+  /** The fleet's secret, as it is now. */
+  readonly fleetKey: () => string;
+}
+
+/** The server objects of modern requests: a new one for each, or one that served others before if its module allows that. */
+export class ServerObjects {
+  readonly #options: ServerObjectsOptions;
+  readonly #pool: ServerPool | undefined;
+
+  constructor(options: ServerObjectsOptions) {
+    this.#options = options;
+    const { definition, log, fleetKey } = options;
+    if (definition.reusable !== true) return;
+    this.#pool = new ServerPool({
+      fleetKey,
+      create: (session) => this.#create(session, undefined),
+      failed: (error) => log.error({ err: error }, 'Module failed'),
+    });
+  }
+
+  /** An object for one exchange; rejects with what the module threw. */
+  async take(exchange: ModernExchange, context: ClientContext | undefined): Promise<AnyMcpServer> {
+    return await (this.#pool?.take(exchange) ?? this.create(exchange, context));
+  }
+
+  /** The same, but always a new one. */
+  async create(exchange: ModernExchange, context: ClientContext | undefined): Promise<AnyMcpServer> {
+    const session: ServerSession = {
+      era: 'modern',
+      id: undefined,
+      state: {},
+      fleetKey: this.#options.fleetKey(),
+      onEnd: (callback) => exchange.onOver(() => this.#attempt(() => callback('closed'))),
+    };
+    return await this.#create(session, context);
+  }
+
+  /** Lets go of those that nobody uses, and of the others as soon as they are free. */
+  close(): void {
+    this.#pool?.close();
+  }
+
+  /** The SDK tells only that something failed. */
+  async #create(session: ServerSession, context: ClientContext | undefined): Promise<AnyMcpServer> {
+    try {
+      // Raw servers are made for legacy sessions only.
+      return (await this.#options.definition.create(session, context)) as AnyMcpServer;
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'Server object failed');
+      throw error;
+    }
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'Module failed');
+    }
+  }
+}
