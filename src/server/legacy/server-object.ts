@@ -5,6 +5,7 @@ import type { HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
 import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
+import { isPlainRequest, requestHandlerOf } from './plain-request.ts';
 import { Replay } from './replay-client.ts';
 import { type MessageContext, type Outbound, SessionTransport } from './session-transport.ts';
 
@@ -36,6 +37,7 @@ export class ServerObject {
   readonly #transport: SessionTransport;
   readonly #onEnd: OnEnd[] = [];
   #server: ServerProduct | undefined;
+  #onRequest: ReturnType<typeof requestHandlerOf>;
   /** Tells that nothing of a raw one runs any more. */
   #gone: () => void = () => {};
   #replay: Replay | undefined;
@@ -74,7 +76,10 @@ export class ServerObject {
   /** Hands it a message; answers whether it looked for a handler. What its SDK can not read, it drops without a word. */
   deliver(message: JsonRpcMessage, context: MessageContext): boolean {
     this.#lookedUp = false;
-    this.#transport.onmessage?.(message, context);
+    const transport = this.#transport;
+    if (this.#onRequest !== undefined && transport.unobserved && isPlainRequest(message))
+      this.#onRequest(message, context);
+    else transport.onmessage?.(message, context);
     return this.#lookedUp;
   }
 
@@ -127,6 +132,7 @@ export class ServerObject {
       await server.connect(this.#transport as never);
       this.#server = server;
       watchHandlers(server, observer);
+      this.#onRequest = requestHandlerOf(server);
     }
     if (this.#over) this.#attempt(() => server.close());
   }

@@ -27,6 +27,7 @@ export interface Outbound {
 export class SessionTransport {
   readonly sessionId?: string;
   readonly #outbound: Outbound;
+  #listener: SessionTransport['onmessage'];
   onmessage?: (message: JsonRpcMessage, context?: MessageContext) => void;
   onclose?: () => void;
   onerror?: (error: Error) => void;
@@ -36,7 +37,15 @@ export class SessionTransport {
     this.#outbound = outbound;
   }
 
-  async start(): Promise<void> {}
+  /** An SDK listens by now. */
+  async start(): Promise<void> {
+    this.#listener = this.onmessage;
+  }
+
+  /** Whether nobody listens in the SDK's place, as tracing does, who must hear everything. */
+  get unobserved(): boolean {
+    return this.#listener !== undefined && this.onmessage === this.#listener;
+  }
 
   send(message: JsonRpcMessage, options?: { readonly relatedRequestId?: RequestId }): Promise<void> {
     try {
