@@ -15,8 +15,12 @@ export interface WatchOptions {
 
 type Handler = (request: { readonly id: RequestId }, context: unknown) => unknown;
 
-/** The lookup of each map before it was wrapped. */
-const originals = new WeakMap<Map<string, Handler>, (method: string) => Handler | undefined>();
+/** The lookup of a map before it was wrapped; kept with the map, which a server object of one request takes along. */
+const ORIGINAL = Symbol('the lookup that was wrapped');
+
+interface Handlers extends Map<string, Handler> {
+  [ORIGINAL]?: (method: string) => Handler | undefined;
+}
 
 /** The part of both SDKs' `Protocol` that dispatches requests. */
 interface Dispatcher {
@@ -31,15 +35,15 @@ interface Dispatcher {
  */
 export function watchHandlers(server: AnyMcpServer, observer: HandlerObserver, options: WatchOptions = {}): void {
   const protocol = ('server' in server ? server.server : server) as unknown as Dispatcher;
-  const handlers = protocol._requestHandlers;
+  const handlers: Handlers | undefined = protocol._requestHandlers;
   if (!(handlers instanceof Map)) {
     throw new TypeError(
       'The server object keeps its request handlers elsewhere: this version of its SDK is not supported.',
     );
   }
   // A module that serves one object to one client after another has its lookup wrapped once.
-  const find = originals.get(handlers) ?? handlers.get.bind(handlers);
-  originals.set(handlers, find);
+  const find = handlers[ORIGINAL] ?? handlers.get.bind(handlers);
+  handlers[ORIGINAL] = find;
   handlers.get = (method) => {
     observer.lookedUp?.();
     const handler = find(method) ?? protocol.fallbackRequestHandler;
