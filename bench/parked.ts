@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { readServeConfig } from '../src/config/read-config.ts';
+import { HttpConnection } from '../src/load/http-connection.ts';
 import { createLog } from '../src/server/log.ts';
 import { startServer } from '../src/server/server.ts';
 import { sourceOf } from '../src/sources/load-module.ts';
 import fiveTools from './five-tools.ts';
-import { openRawClient, openRawSession, postOf } from './raw-client.ts';
+import { openSession, sessionCall } from './legacy-session.ts';
 import { percentile, spread } from './spread.ts';
 
 // What a parked session costs, and what waking one does. Usage: node --expose-gc parked.ts [--sessions 10000] [--wakes 1000]
@@ -29,10 +30,14 @@ async function liveHeap(): Promise<number> {
 const flags = { port: '0', adminPort: '0', maxConnections: String(SLOTS), maxParked: String(2 * count) };
 const config = readServeConfig({ flags: { ...flags, logLevel: 'error' }, environment: {} });
 const server = await startServer(config, await sourceOf(fiveTools, 'bench', import.meta.url), createLog(config));
-const client = await openRawClient(server.port);
+const url = new URL(`http://127.0.0.1:${server.port}/mcp`);
+const connection = new HttpConnection(url, { timeout: 60_000 });
 const ids: string[] = [];
-const open = async () => ids.push(await openRawSession(client, server.port));
-const call = (id: string, message: object) => client.send(postOf(server.port, { id: 1, ...message }, id));
+const open = async () => {
+  const { 'Mcp-Session-Id': id = '' } = await openSession(connection, url);
+  // A copy: a part of the answer would keep the whole of it in the heap that is read here.
+  ids.push(Buffer.from(id).toString());
+};
 const echo = { method: 'tools/call', params: { name: 'echo', arguments: { value: 'x' } } };
 
 // The slots stay full from here on, so what is added later is parked sessions and nothing else.
@@ -45,11 +50,11 @@ const wakes: number[] = [];
 const awake: number[] = [];
 for (let i = 0; i < Number(values.wakes); i++) {
   const id = ids[(i * 7) % (count - SLOTS)] ?? '';
+  const call = sessionCall(connection, url, { 'Mcp-Session-Id': id }, echo);
   for (const took of [wakes, awake]) {
     const begun = performance.now();
-    const answer = await call(id, echo);
+    await call();
     took.push(performance.now() - begun);
-    if (!answer.startsWith('HTTP/1.1 200')) throw new Error(answer);
   }
 }
 
@@ -59,6 +64,6 @@ process.stdout.write(`live heap of a parked session, nothing in its event log: $
 a call that wakes its session: ${milliseconds(wakes)} (${spread(wakes)})
 the call after it: ${milliseconds(awake)} (${spread(awake)})
 `);
-client.close();
+connection.close();
 await server.stop(AbortSignal.abort());
 process.exit();

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { HttpConnection } from '../src/load/http-connection.ts';
 import { basics, startScripted, stream } from '../test/fixtures/upstream/scripted.ts';
-import { openRawClient, openRawSession } from './raw-client.ts';
+import { openSession } from './legacy-session.ts';
 import { startServe } from './serve-process.ts';
 
 // What a long stream costs on its way through berth to a reader that is slower than its server: the memory of the process,
@@ -33,13 +34,14 @@ const upstream = await startScripted(async (seen, res) => {
 const flags = ['--drain-delay', '0s', '--drain-window', '0s'];
 const berth = await startServe(['--upstream', upstream.url, ...flags]);
 try {
-  const session = await openRawSession(await openRawClient(berth.port), berth.port);
+  const url = new URL(`http://127.0.0.1:${berth.port}/mcp`);
+  const named = await openSession(new HttpConnection(url, { timeout: 60_000 }), url);
   const before = residentMiB();
   const answer = await new Promise<IncomingMessage>((resolve) => {
     const headers = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
-      'mcp-session-id': session,
+      ...named,
     };
     const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'flood' } };
     request({ port: berth.port, path: '/mcp', method: 'POST', headers }, resolve).end(JSON.stringify(body));
