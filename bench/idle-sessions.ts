@@ -26,7 +26,7 @@ const { values } = parseArgs({
 const FIRST = 100;
 const AT_ONCE = 64;
 const CONNECTION = { timeout: 60_000 };
-const NOBODY = { onBytes() {}, onEvent() {}, onEnd() {} };
+const NOBODY = { onOpen() {}, onBytes() {}, onEvent() {}, onEnd() {} };
 const PARK_AFTER_SECONDS = 1;
 /** In the generator and in the server; each session is one open file, and so is what they have besides. */
 const OTHER_FILES = 200;

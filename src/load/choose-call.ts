@@ -1,5 +1,5 @@
 import type { Client } from './clients/client.ts';
-import { RequestFailed } from './outcome.ts';
+import { ConnectionError, RequestFailed } from './outcome.ts';
 import type { Wanted } from './plan.ts';
 import type { Call } from './requests.ts';
 
@@ -22,6 +22,7 @@ interface Schema {
   readonly pattern?: string;
 }
 
+const LONGEST_TEXT = 10_000;
 const LIST: Call = { method: 'tools/list', params: {} };
 
 /** The call to make: what is wanted, with arguments made up where none are given. Asks the server for its tools if need be. */
@@ -47,12 +48,17 @@ export async function chooseCall(wanted: Wanted, client: Pick<Client, 'ask'>): P
 async function toolsOf(client: Pick<Client, 'ask'>, wanted: Wanted): Promise<readonly Tool[]> {
   try {
     const { tools } = await client.ask(LIST);
-    return Array.isArray(tools) ? (tools as Tool[]) : [];
+    return Array.isArray(tools) ? tools.filter(isTool) : [];
   } catch (error) {
     // Without a list there is still something to call, unless a tool was named.
-    if (wanted.kind === 'any' && error instanceof RequestFailed) return [];
+    const failed = error instanceof RequestFailed || error instanceof ConnectionError;
+    if (wanted.kind === 'any' && failed) return [];
     throw error;
   }
+}
+
+function isTool(tool: unknown): tool is Tool {
+  return typeof tool === 'object' && tool !== null && 'name' in tool && typeof tool.name === 'string';
 }
 
 const toolCall = (name: string, args: Readonly<Record<string, unknown>>): Call => ({
@@ -62,6 +68,7 @@ const toolCall = (name: string, args: Readonly<Record<string, unknown>>): Call =
 
 /** Simple values for the required properties of a schema; `undefined` when one of them can not be made up. */
 function fill({ properties = {}, required = [] }: Schema): Record<string, unknown> | undefined {
+  if (!Array.isArray(required)) return undefined;
   const filled = required.map((key) => [key, valueFor(properties[key] ?? {})] as const);
   return filled.some(([, value]) => value === undefined) ? undefined : Object.fromEntries(filled);
 }
@@ -72,7 +79,9 @@ function valueFor(schema: Schema): unknown {
   if (schema.enum !== undefined) return schema.enum[0];
   switch (typeof schema.type === 'string' ? schema.type : schema.type?.[0]) {
     case 'string':
-      return schema.pattern === undefined ? 'x'.repeat(Math.max(1, schema.minLength ?? 1)) : undefined;
+      return schema.pattern === undefined && (schema.minLength ?? 1) <= LONGEST_TEXT
+        ? 'x'.repeat(Math.max(1, schema.minLength ?? 1))
+        : undefined;
     case 'integer':
     case 'number':
       return schema.minimum ?? 1;

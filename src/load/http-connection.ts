@@ -17,6 +17,8 @@ export interface Answer {
 
 /** What is told of a stream that is held open. */
 export interface StreamListener {
+  /** Its head has come. */
+  onOpen(): void;
   onBytes(count: number): void;
   onEvent(data: string, name: string): void;
   /** Called once, when a stream that was open is over, unless it was closed from here. */
@@ -165,10 +167,11 @@ export class HttpConnection {
     this.#head = head;
     this.#body = '';
     this.#events = undefined;
-    if (status !== 200 || !/\r\ncontent-type:[ \t]*text\/event-stream/i.test(head)) return;
+    if (!isEventStream({ status, head })) return;
     const { id, listener } = exchange;
     if (listener !== undefined) {
       this.#held = listener;
+      listener.onOpen();
       this.#events = new EventReader(this.#maxBody, (data, name) => listener.onEvent(data, name));
       this.#answer();
     } else if (id !== undefined) {
@@ -241,6 +244,11 @@ export class HttpConnection {
   get #maxBody(): number {
     return this.#options.maxBody ?? MAX_BODY;
   }
+}
+
+/** Whether what came back is a stream of events. */
+export function isEventStream({ status, head }: Pick<Answer, 'status' | 'head'>): boolean {
+  return status === 200 && /\r\ncontent-type:[ \t]*text\/event-stream/i.test(head);
 }
 
 function asConnectionError(error: unknown): ConnectionError {

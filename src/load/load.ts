@@ -82,7 +82,13 @@ async function callFrom(
   const client = seats[0]?.client;
   if (client === undefined || signal.aborted) return { held: holding() };
   const choosing = plan.rate === 0 ? undefined : chooseCall(plan.wanted, client);
-  const call = choosing && (await cutAfter(choosing, signal, GRACE_MS, seats));
+  const call = await cutAfter(choosing ?? Promise.resolve(undefined), signal, GRACE_MS, seats).catch(
+    (error: unknown) => {
+      // What fails because the run was stopped is no reason to tell nothing.
+      if (signal.aborted) return undefined;
+      throw error;
+    },
+  );
   if (call !== undefined) for (const seat of seats) seat.prepare(call);
   const calling = startPhase(counters.calls);
   const cpu = process.cpuUsage();

@@ -40,8 +40,10 @@ export class Seat {
     try {
       await client.open();
     } catch (error) {
-      client.vanish();
       this.#counters.opening.record(outcomeOfError(error), performance.now() - begun);
+      // It may have got a session before it failed.
+      if (this.#cut) client.vanish();
+      else await client.close();
       return;
     }
     this.#counters.opening.record(RESULT, performance.now() - begun);

@@ -95,8 +95,11 @@ export class McpEndpoint {
       }
       const lane = isNew ? 'opening' : 'call';
       queue.push(lane, () => {
-        this.#attempt(res, () => this.#dispatch({ req, res, body: body.text }, lane));
-        session?.use.unpin();
+        try {
+          this.#attempt(res, () => this.#dispatch({ req, res, body: body.text }, lane));
+        } finally {
+          session?.use.unpin();
+        }
       });
     };
     // What is passed on is kept until it is answered.

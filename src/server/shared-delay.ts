@@ -28,15 +28,18 @@ export class SharedDelay {
   }
 
   #tell(): void {
-    this.#timer = undefined;
     const now = performance.now();
     for (const [waiting, due] of this.#due) {
-      if (due > now) {
-        this.#timer = this.#wake(Math.ceil(due - now));
-        return;
-      }
+      if (due > now) break;
       this.#due.delete(waiting);
-      waiting.late();
+      try {
+        waiting.late();
+      } catch (error) {
+        // The others wait for their own sake.
+        process.emitWarning(error instanceof Error ? error : String(error));
+      }
     }
+    const [next] = this.#due.values();
+    this.#timer = next === undefined ? undefined : this.#wake(Math.max(1, Math.ceil(next - now)));
   }
 }

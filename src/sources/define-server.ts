@@ -54,7 +54,8 @@ export interface ServerDefinition {
    * In the modern era a server object may serve one request after another, of different clients, never two at once: what
    * `create` returns holds nothing of the client it was made for. Handlers find all they need of a client in their
    * context, and use the server object itself only until they have answered. The default is a new object for each
-   * request, which costs several times as much. An object is dropped when its request was cancelled or failed in an
+   * request, which costs several times as much. Its `onclose` is called after each request: what is to be
+   * cleaned up once belongs in `session.onEnd`. An object is dropped when its request was cancelled or failed in an
    * unexpected way, when there are too many, and at the end of the process.
    */
   readonly reusable?: boolean;

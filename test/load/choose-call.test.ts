@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { chooseCall } from '../../src/load/choose-call.ts';
-import { RequestFailed } from '../../src/load/outcome.ts';
+import { ConnectionError, RequestFailed } from '../../src/load/outcome.ts';
 
 const listing = (...tools: object[]) => ({ ask: async () => ({ tools }) });
 const tool = (name: string, properties: object, required: readonly string[], more = {}) => ({
@@ -68,4 +68,20 @@ test('a tool with arguments, and a method, are taken as they are', async () => {
     method: 'ping',
     params: {},
   });
+});
+
+test('a list that is none, or asks for more than can be made up, is passed over', async () => {
+  const tools = [null, 7, { title: 'no name' }, { name: 't', inputSchema: { required: 'x' } }];
+  const long = {
+    name: 'long',
+    inputSchema: { properties: { x: { type: 'string', minLength: 1e9 } }, required: ['x'] },
+  };
+  const call = await chooseCall({ kind: 'any' }, { ask: async () => ({ tools: [...tools, long] }) });
+  expect(call.method).toBe('tools/list');
+});
+
+test('a server that drops the connection when it is asked for its tools is asked for them all the same', async () => {
+  const ask = () => Promise.reject(new ConnectionError('closed', 'gone'));
+  expect((await chooseCall({ kind: 'any' }, { ask })).method).toBe('tools/list');
+  await expect(chooseCall({ kind: 'tool', name: 't' }, { ask })).rejects.toThrow('gone');
 });

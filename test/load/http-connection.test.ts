@@ -11,7 +11,12 @@ const GET = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
 const EVENTS = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n';
 const ID = 1_000_000_007;
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
-const silent = { onBytes() {}, onEvent() {}, onEnd() {} };
+const silent = {
+  onOpen() {},
+  onBytes() {},
+  onEvent() {},
+  onEnd() {},
+};
 
 function dial({ url }: Pick<PlayedServer, 'url'>, options: Partial<HttpConnectionOptions> = {}): HttpConnection {
   const connection = new HttpConnection(url, { timeout: 5_000, ...options });
@@ -76,9 +81,10 @@ test('a held stream counts its bytes and tells its end', async () => {
   const server = await playServer((socket) => {
     socket.write(EVENTS + chunk('data: one\n\n') + chunk(': comment\n\ndata: two\n\n'));
   });
-  const seen = { bytes: 0, events: [] as string[], ends: 0 };
+  const seen = { opens: 0, bytes: 0, events: [] as string[], ends: 0 };
   const connection = dial(server);
   await connection.hold(GET, {
+    onOpen: () => void seen.opens++,
     onBytes: (count) => {
       seen.bytes += count;
     },
@@ -95,7 +101,7 @@ test('a held stream counts its bytes and tells its end', async () => {
     () => seen,
     ({ ends }) => ends === 1,
   );
-  expect(seen).toEqual({ bytes: 33, events: ['one', 'two'], ends: 1 });
+  expect(seen).toEqual({ opens: 1, bytes: 33, events: ['one', 'two'], ends: 1 });
   expect(connection.busy).toBe(false);
 });
 

@@ -1,5 +1,5 @@
 import { McpServer } from '@modelcontextprotocol/server';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ModernExchange } from '../../src/server/modern/modern-exchange.ts';
 import { ServerPool } from '../../src/server/modern/server-pool.ts';
 
@@ -72,6 +72,35 @@ test('objects with an old secret of the fleet serve no more', async () => {
   await turn();
   expect(product.server).toMatchObject({ _serverInfo: { name: 'second' } });
   expect([made.idle, lab.created, lab.ended]).toEqual([0, 3, 2]);
+});
+
+test('a module that gives one object to all fails those who come second, and harms nobody', async () => {
+  const server = new McpServer({ name: 'one', version: '1' });
+  const close = vi.spyOn(server, 'close');
+  const failed = vi.fn();
+  const one = new ServerPool({ fleetKey: () => '', create: async () => server, failed });
+  const exchange = new ModernExchange();
+  expect(await one.take(exchange)).toBe(server);
+  await expect(one.take(new ModernExchange())).rejects.toThrow('for the second time');
+  await turn();
+  expect(close).not.toHaveBeenCalled();
+  exchange.answered();
+  expect(await one.take(new ModernExchange())).toBe(server);
+});
+
+test('a module that fails after it asked to be told of the end is told of it', async () => {
+  const ended = vi.fn();
+  const failing = new ServerPool({
+    fleetKey: () => '',
+    create: async ({ onEnd }) => {
+      onEnd(ended);
+      throw new Error('no');
+    },
+    failed: () => {},
+  });
+  await expect(failing.take(new ModernExchange())).rejects.toThrow('no');
+  await turn();
+  expect(ended).toHaveBeenCalledOnce();
 });
 
 test('after its end nothing is kept', async () => {

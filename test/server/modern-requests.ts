@@ -114,7 +114,12 @@ const HEADERS: Readonly<Record<string, readonly (string | undefined)[]>> = {
   'mcp-method': [undefined, 'tools/list', 'TOOLS/CALL', ''],
   'mcp-name': [undefined, 'bare', encoded('echo'), encoded('regional'), '=?base64?*?=', '=?', ''],
   'mcp-param-region': ['eu', 'us', encoded('eu')],
-  'content-type': ['application/json; charset=utf-8', 'application/json;x=y', 'Application/JSON'],
+  'content-type': [
+    'application/json; charset=utf-8',
+    'application/json;x=y',
+    'application/json; a=b, text/plain',
+    'Application/JSON',
+  ],
   'user-agent': ['somebody'],
   'last-event-id': ['5'],
 };

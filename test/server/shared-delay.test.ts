@@ -46,3 +46,23 @@ test('one that comes while others are told waits for its own time', async () => 
   await vi.advanceTimersByTimeAsync(100);
   expect(next.late).toHaveBeenCalledOnce();
 });
+
+test('who throws keeps nobody from being told', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  const delay = new SharedDelay(100);
+  const [next, later] = [{ late: vi.fn() }, { late: vi.fn() }];
+  delay.add({
+    late() {
+      throw new Error('too late');
+    },
+  });
+  delay.add(next);
+  await vi.advanceTimersByTimeAsync(50);
+  delay.add(later);
+  await vi.advanceTimersByTimeAsync(60);
+  expect(next.late).toHaveBeenCalledOnce();
+  expect(warned).toHaveBeenCalledOnce();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(later.late).toHaveBeenCalledOnce();
+  expect(vi.getTimerCount()).toBe(0);
+});

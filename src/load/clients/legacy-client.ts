@@ -1,5 +1,5 @@
 import { outcomeOf, resultOf } from '../answer.ts';
-import { type Answer, HttpConnection } from '../http-connection.ts';
+import { type Answer, HttpConnection, isEventStream } from '../http-connection.ts';
 import { type Outcome, outcomeOfError, RequestFailed } from '../outcome.ts';
 import { type Call, type Fields, Ids, type RepeatedRequest, RequestEncoder } from '../requests.ts';
 import { CLIENT_INFO, type Client, type ClientOptions, JSON_FIELDS } from './client.ts';
@@ -47,9 +47,8 @@ export class LegacyClient implements Client {
     this.#stream = new HttpConnection(url, connection);
     if (this.#readRate !== undefined) this.#stream.slowDown(this.#readRate);
     const fields = { Accept: 'text/event-stream', ...this.#session };
-    const { status } = await this.#stream.hold(this.#encoder.request('GET', this.#path, fields), stream);
-    if (!this.holding) throw new RequestFailed('GET', { kind: 'http', status });
-    stream.onOpen();
+    const answer = await this.#stream.hold(this.#encoder.request('GET', this.#path, fields), stream);
+    if (!isEventStream(answer)) throw new RequestFailed('GET', { kind: 'http', status: answer.status });
   }
 
   async ask(call: Call): Promise<Readonly<Record<string, unknown>>> {

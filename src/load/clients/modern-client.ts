@@ -1,5 +1,5 @@
 import { outcomeOf, resultOf } from '../answer.ts';
-import { HttpConnection } from '../http-connection.ts';
+import { HttpConnection, isEventStream } from '../http-connection.ts';
 import { type Outcome, outcomeOfError, RequestFailed } from '../outcome.ts';
 import { type Call, Ids, type RepeatedRequest, RequestEncoder } from '../requests.ts';
 import { CLIENT_INFO, type Client, type ClientOptions, JSON_FIELDS } from './client.ts';
@@ -41,8 +41,7 @@ export class ModernClient implements Client {
     const listen = { method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true } } };
     const id = this.#ids.next();
     const answer = await this.#stream.hold(this.#encode(listen).withId(id), stream);
-    if (!this.holding) throw new RequestFailed(listen.method, outcomeOf(answer, id));
-    stream.onOpen();
+    if (!isEventStream(answer)) throw new RequestFailed(listen.method, outcomeOf(answer, id));
   }
 
   async ask(call: Call): Promise<Readonly<Record<string, unknown>>> {

@@ -1,5 +1,5 @@
 import { answersRequest, outcomeOfText, resultOf } from '../answer.ts';
-import { HttpConnection } from '../http-connection.ts';
+import { HttpConnection, isEventStream } from '../http-connection.ts';
 import { ConnectionError, type Outcome, outcomeOfError, RequestFailed } from '../outcome.ts';
 import { type Call, Ids, type RepeatedRequest, RequestEncoder } from '../requests.ts';
 import { CLIENT_INFO, type Client, type ClientOptions, JSON_FIELDS } from './client.ts';
@@ -38,16 +38,16 @@ export class SseClient implements Client {
     const endpoint = this.#wait('endpoint');
     // Nobody waits for it when the stream is refused.
     endpoint.catch(() => undefined);
-    const { status } = await this.#stream.hold(
+    const answer = await this.#stream.hold(
       this.#encoder.request('GET', url.pathname + url.search, { Accept: 'text/event-stream' }),
       {
+        onOpen: () => stream.onOpen(),
         onBytes: (count) => stream.onBytes(count),
         onEvent: (data, name) => this.#onEvent(data, name),
         onEnd: () => this.#onEnd(),
       },
     );
-    if (!this.holding) throw new RequestFailed('GET', { kind: 'http', status });
-    stream.onOpen();
+    if (!isEventStream(answer)) throw new RequestFailed('GET', { kind: 'http', status: answer.status });
     this.#path = pathOf(await endpoint, url);
     const params = { protocolVersion: VERSION, capabilities: {}, clientInfo: CLIENT_INFO };
     await this.ask({ method: 'initialize', params });
@@ -87,6 +87,8 @@ export class SseClient implements Client {
       return text;
     } finally {
       this.#waiting = undefined;
+      // What was given up must not keep the next message from being sent.
+      if (this.#posts.busy) this.#posts.close();
     }
   }
 

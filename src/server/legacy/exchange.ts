@@ -67,9 +67,9 @@ export class Exchange implements Waiting {
     this.#becomeStream();
   }
 
-  /** The response, unless it was made a stream or its client has gone. */
+  /** The response, unless it was answered or made a stream, or its client has gone. */
   get #unanswered(): ServerResponse | undefined {
-    return this.#res?.destroyed === true ? undefined : this.#res;
+    return this.#res?.destroyed === true || this.#res?.headersSent === true ? undefined : this.#res;
   }
 
   get number(): number | undefined {
@@ -93,10 +93,8 @@ export class Exchange implements Waiting {
       return void this.respond(id, { jsonrpc: '2.0', id, error: errorIn(answer) });
     }
     if (!this.#pending.delete(id)) return;
-    if (!res.headersSent) {
-      res.writeHead(answer.status, answer.headers);
-      res.end(answer.body);
-    }
+    res.writeHead(answer.status, answer.headers);
+    res.end(answer.body);
     this.#finish();
   }
 

@@ -3,11 +3,9 @@ import { webHeaders } from '../web-headers.ts';
 
 /** A web `Request` that is built when a handler first looks at it; most never do, and building one costs 20 µs. */
 export function lazyRequest(req: IncomingMessage, url: () => URL): Request {
-  return new Proxy(NO_REQUEST, new LazyRequest(req, url));
+  // A target of its own: what a module writes on one client's request must not be on another's.
+  return new Proxy(Object.create(Request.prototype) as Request, new LazyRequest(req, url));
 }
-
-/** What a request that nobody has looked at yet is taken for. */
-const NO_REQUEST = Object.create(Request.prototype) as Request;
 
 class LazyRequest implements ProxyHandler<Request> {
   readonly #req: IncomingMessage;

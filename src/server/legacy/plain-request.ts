@@ -1,21 +1,29 @@
 import { isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import type { AnyMcpServer } from '../../sources/define-server.ts';
-import type { MessageContext } from './session-transport.ts';
+import type { MessageContext, SessionTransport } from './session-transport.ts';
 
-type OnRequest = (request: JsonRpcRequest, context: MessageContext) => void;
+/** The part of both SDKs' `Protocol` that takes messages. */
+interface Receiver {
+  readonly _transport?: unknown;
+  _onrequest?(request: JsonRpcRequest, context: MessageContext): void;
+}
 
 /**
- * Where the SDKs' own listener passes a request on to, after two schemas that a request can not match and one that it
- * does, which cost more than the call; `undefined` where this version of the SDK has no such place.
+ * Hands a connected server object its messages. A request goes where the SDKs' listener passes it, past two schemas that
+ * it can not match and one that it does, which cost more than the call; but only while nobody else listens, as tracing or
+ * a transport around ours does: who does must hear everything.
  */
-export function requestHandlerOf(server: AnyMcpServer): OnRequest | undefined {
-  const protocol = ('server' in server ? server.server : server) as unknown as { _onrequest?: OnRequest };
-  if (typeof protocol._onrequest !== 'function') return undefined;
-  return (request, context) => protocol._onrequest?.(request, context);
+export function receiverOf(server: AnyMcpServer, transport: SessionTransport) {
+  const protocol = ('server' in server ? server.server : server) as unknown as Receiver;
+  return (message: JsonRpcMessage, context: MessageContext): void => {
+    const alone = protocol._transport === transport && transport.listened === 1;
+    if (alone && protocol._onrequest !== undefined && isPlainRequest(message)) protocol._onrequest(message, context);
+    else transport.onmessage?.(message, context);
+  };
 }
 
 /** Whether a well-formed message is a request that meets the SDKs' schema beyond doubt: all that is left is its `_meta`. */
-export function isPlainRequest(message: JsonRpcMessage): message is JsonRpcRequest {
+function isPlainRequest(message: JsonRpcMessage): message is JsonRpcRequest {
   if (!isRequest(message)) return false;
   const meta = message.params?.['_meta'];
   if (meta === undefined) return true;

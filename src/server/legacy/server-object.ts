@@ -1,11 +1,17 @@
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
-import type { JsonRpcMessage, RequestId } from '../../protocol/json-rpc.ts';
+import {
+  ErrorCode,
+  type JsonRpcError,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  type RequestId,
+} from '../../protocol/json-rpc.ts';
 import type { EndReason, ServerSession } from '../../sources/define-server.ts';
 import type { HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
 import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
-import { isPlainRequest, requestHandlerOf } from './plain-request.ts';
+import { receiverOf } from './plain-request.ts';
 import { Replay } from './replay-client.ts';
 import { type MessageContext, type Outbound, SessionTransport } from './session-transport.ts';
 
@@ -37,7 +43,7 @@ export class ServerObject {
   readonly #transport: SessionTransport;
   readonly #onEnd: OnEnd[] = [];
   #server: ServerProduct | undefined;
-  #onRequest: ReturnType<typeof requestHandlerOf>;
+  #receive: ReturnType<typeof receiverOf> | undefined;
   /** Tells that nothing of a raw one runs any more. */
   #gone: () => void = () => {};
   #replay: Replay | undefined;
@@ -73,14 +79,17 @@ export class ServerObject {
     }
   }
 
-  /** Hands it a message; answers whether it looked for a handler. What its SDK can not read, it drops without a word. */
+  /** Hands it a message; answers whether it looked for a handler. */
   deliver(message: JsonRpcMessage, context: MessageContext): boolean {
-    this.#lookedUp = false;
-    const transport = this.#transport;
-    if (this.#onRequest !== undefined && transport.unobserved && isPlainRequest(message))
-      this.#onRequest(message, context);
-    else transport.onmessage?.(message, context);
-    return this.#lookedUp;
+    return this.#hand(message, context) && this.#lookedUp;
+  }
+
+  /** Hands it a request; answers with the error for one that nobody else will answer. */
+  serve(request: JsonRpcRequest, context: MessageContext): JsonRpcError['error'] | undefined {
+    if (!this.#hand(request, context)) return { code: ErrorCode.internal, message: 'Internal error' };
+    // What its SDK can not read, it drops without a word.
+    if (this.#lookedUp) return undefined;
+    return { code: ErrorCode.invalidRequest, message: 'Invalid request: it does not follow the MCP schema.' };
   }
 
   /** Closes it while its session goes on; answers whom to tell of the session's end. */
@@ -132,9 +141,22 @@ export class ServerObject {
       await server.connect(this.#transport as never);
       this.#server = server;
       watchHandlers(server, observer);
-      this.#onRequest = requestHandlerOf(server);
+      this.#receive = receiverOf(server, this.#transport);
     }
     if (this.#over) this.#attempt(() => server.close());
+  }
+
+  /** Answers false when the module's code threw on the way. */
+  #hand(message: JsonRpcMessage, context: MessageContext): boolean {
+    this.#lookedUp = false;
+    try {
+      if (this.#receive !== undefined) this.#receive(message, context);
+      else this.#transport.onmessage?.(message, context);
+      return true;
+    } catch (error) {
+      this.#options.failed(error);
+      return false;
+    }
   }
 
   #send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined {

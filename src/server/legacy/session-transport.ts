@@ -27,8 +27,9 @@ export interface Outbound {
 export class SessionTransport {
   readonly sessionId?: string;
   readonly #outbound: Outbound;
-  #listener: SessionTransport['onmessage'];
-  onmessage?: (message: JsonRpcMessage, context?: MessageContext) => void;
+  /** How often somebody began to listen. Not private, as a Proxy of the transport may be what is listened to. */
+  listened = 0;
+  listener: ((message: JsonRpcMessage, context?: MessageContext) => void) | undefined;
   onclose?: () => void;
   onerror?: (error: Error) => void;
 
@@ -37,15 +38,16 @@ export class SessionTransport {
     this.#outbound = outbound;
   }
 
-  /** An SDK listens by now. */
-  async start(): Promise<void> {
-    this.#listener = this.onmessage;
+  get onmessage(): SessionTransport['listener'] {
+    return this.listener;
   }
 
-  /** Whether nobody listens in the SDK's place, as tracing does, who must hear everything. */
-  get unobserved(): boolean {
-    return this.#listener !== undefined && this.onmessage === this.#listener;
+  set onmessage(listener: SessionTransport['listener']) {
+    this.listened++;
+    this.listener = listener;
   }
+
+  async start(): Promise<void> {}
 
   send(message: JsonRpcMessage, options?: { readonly relatedRequestId?: RequestId }): Promise<void> {
     try {

@@ -397,9 +397,10 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
       this.answer(request.id, answerFor(request.id, failure.answer));
     } else if (object === undefined) {
       this.#fail(request, ErrorCode.internal, 'The server could not be started again for this session.');
-    } else if (!object.deliver(request, context)) {
-      // Answered at once it is over by now; otherwise the SDK dropped what it could not read.
-      this.#fail(request, ErrorCode.invalidRequest, 'Invalid request: it does not follow the MCP schema.');
+    } else {
+      // Answered at once it is over by now.
+      const refusal = object.serve(request, context);
+      if (refusal !== undefined) this.#fail(request, refusal.code, refusal.message);
     }
   }
 

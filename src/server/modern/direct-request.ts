@@ -52,7 +52,8 @@ export async function serveDirectly(
     message(text) {
       if (res.destroyed) return;
       stream ??= new EventStream(res, { kind: 'request', maxBuffer: maxStreamBuffer, registry: streams });
-      void stream.message(text);
+      // Whoever does not read keeps the slot: what waits for a reader costs memory.
+      taken = stream.message(text);
     },
     end() {
       stream?.end();
@@ -79,23 +80,24 @@ export async function serveDirectly(
       void transport.close();
     });
     if (client.gone) await transport.close();
-    else transport.deliver(new Delivery(webRequest), dispatcherOf(server));
+    else transport.deliver(new Delivery(webRequest), dispatcherOf(server, transport));
     await over;
   } catch (error) {
     exchange.spoil();
     reported(error);
-    await server.close().catch(reported);
     answerInternalError(res, request);
+    await server.close().catch(reported);
   }
 }
 
-/** What the SDK's listener of a transport calls with a request. */
-function dispatcherOf(server: Server): (request: JsonRpcRequest, extra: MessageExtraInfo) => void {
-  const protocol = server as unknown as { _onrequest?(request: JsonRpcRequest, extra: MessageExtraInfo): void };
-  if (typeof protocol._onrequest !== 'function') {
-    throw new TypeError('The server object takes its requests elsewhere: this version of its SDK is not supported.');
-  }
-  return (request, extra) => protocol._onrequest?.(request, extra);
+/** What the SDK's listener calls with a request, if it is this transport that it listens to and none around it. */
+function dispatcherOf(server: Server, transport: ExchangeTransport) {
+  const protocol = server as unknown as {
+    readonly _transport?: unknown;
+    _onrequest?(request: JsonRpcRequest, extra: MessageExtraInfo): void;
+  };
+  if (protocol._transport !== transport || protocol._onrequest === undefined) return undefined;
+  return (request: JsonRpcRequest, extra: MessageExtraInfo) => protocol._onrequest?.(request, extra);
 }
 
 /** What the SDK's handler says when it can not serve a request. */

@@ -34,9 +34,9 @@ const MISSING_CAPABILITY = -32021;
 export class ExchangeTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
-  #onmessage: Transport['onmessage'];
-  /** How often somebody wanted to have the messages. */
-  #listeners = 0;
+  /** How often somebody began to listen. Not private, as a Proxy of the transport may be what is listened to. */
+  listened = 0;
+  listener: Transport['onmessage'];
   readonly #request: JsonRpcRequest;
   readonly #answer: Answer;
   #delivering = false;
@@ -50,27 +50,27 @@ export class ExchangeTransport implements Transport {
   }
 
   get onmessage(): Transport['onmessage'] {
-    return this.#onmessage;
+    return this.listener;
   }
 
   set onmessage(listener: Transport['onmessage']) {
-    this.#onmessage = listener;
-    this.#listeners++;
+    this.listened++;
+    this.listener = listener;
   }
 
   async start(): Promise<void> {}
 
   /**
    * Hands the request to the server object, once that is connected: to `dispatch`, since the SDK's listener would first
-   * try what else the message could be, at the price of two errors with their stack traces. A listener that somebody has
-   * put in its place, such as one for tracing, gets it.
+   * try what else the message could be, at the price of two errors with their stack traces. Without `dispatch`, or when
+   * somebody else listens too, such as for tracing, the listener gets it.
    */
-  deliver(extra: MessageExtraInfo, dispatch: (request: JsonRpcRequest, extra: MessageExtraInfo) => void): void {
+  deliver(extra: MessageExtraInfo, dispatch?: (request: JsonRpcRequest, extra: MessageExtraInfo) => void): void {
     if (this.#closed) return;
     this.#delivering = true;
     try {
-      if (this.#listeners === 1) dispatch(this.#request, extra);
-      else this.#onmessage?.(this.#request as never, extra);
+      if (dispatch !== undefined && this.listened === 1) dispatch(this.#request, extra);
+      else this.listener?.(this.#request as never, extra);
     } finally {
       this.#delivering = false;
     }
@@ -81,8 +81,9 @@ export class ExchangeTransport implements Transport {
     if (!('method' in message)) return this.#respond(message as JsonRpcMessage);
     // What belongs to no request has no stream to go to.
     if (options?.relatedRequestId !== this.#request.id) return;
+    const text = JSON.stringify(message);
     this.#streaming = true;
-    this.#answer.message(JSON.stringify(message));
+    this.#answer.message(text);
   }
 
   async close(): Promise<void> {

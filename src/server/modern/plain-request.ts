@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isJsonContentType } from '@modelcontextprotocol/server';
 import type { JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import { MODERN_VERSION } from '../../sources/bridge/discover-request.ts';
 
@@ -23,7 +24,7 @@ export function isPlain({ headers }: IncomingMessage, { method, params }: JsonRp
   // One stays open, and the other needs a handler that the SDK installs.
   if (method === 'subscriptions/listen' || method === 'server/discover') return false;
   const type = headers['content-type'];
-  if (type !== 'application/json' && type?.startsWith('application/json;') !== true) return false;
+  if (type !== 'application/json' && !isJsonContentType(type ?? null)) return false;
   if (headers['mcp-protocol-version'] !== MODERN_VERSION || headers['mcp-method'] !== method) return false;
   if (envelopeOf(params)?.[VERSION_KEY] !== MODERN_VERSION) return false;
   const field = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined;

@@ -30,6 +30,7 @@ interface Pooled {
 export class ServerPool {
   readonly #options: ServerPoolOptions;
   #idle: Pooled[] = [];
+  readonly #made = new WeakSet<AnyMcpServer>();
   #closed = false;
 
   constructor(options: ServerPoolOptions) {
@@ -74,22 +75,27 @@ export class ServerPool {
 
   async #make(fleetKey: string): Promise<Pooled> {
     const callbacks: ((reason: EndReason) => void)[] = [];
-    const { create, failed } = this.#options;
-    const product = await create({
-      era: 'modern',
-      id: undefined,
-      state: {},
-      fleetKey,
-      onEnd: (callback) => callbacks.push(callback),
-    });
-    const server = serverOf(product);
-    assertKnownFields(server);
-    prepareContexts(server);
+    let product: AnyMcpServer | undefined;
+    const attempt = (action: () => unknown) => void Promise.resolve().then(action).catch(this.#options.failed);
     const drop = () => {
-      const attempt = (action: () => unknown) => void Promise.resolve().then(action).catch(failed);
-      attempt(() => product.close());
+      attempt(() => product?.close());
       for (const callback of callbacks.splice(0)) attempt(() => callback('closed'));
     };
-    return { product, server, onclose: server.onclose, fleetKey, drop };
+    try {
+      const onEnd = (callback: (reason: EndReason) => void) => void callbacks.push(callback);
+      const made = await this.#options.create({ era: 'modern', id: undefined, state: {}, fleetKey, onEnd });
+      if (this.#made.has(made)) {
+        throw new Error('The module gave a server object for the second time. `create` must make one each time.');
+      }
+      this.#made.add(made);
+      product = made;
+      const server = serverOf(made);
+      assertKnownFields(server);
+      prepareContexts(server);
+      return { product: made, server, onclose: server.onclose, fleetKey, drop };
+    } catch (error) {
+      drop();
+      throw error;
+    }
   }
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { answerEmpty, answerText } from '../answers.ts';
 import { EventStream, type EventStreamOptions } from '../event-stream.ts';
 
-/** Writes a web response as the answer; resolves when it is complete, or its reader is gone. */
+/** Writes a web response as the answer; resolves when it is complete and its reader has nearly caught up, or is gone. */
 export async function writeResponse(
   response: Response,
   res: ServerResponse,
@@ -16,6 +16,8 @@ export async function writeResponse(
   }
   const stream = new EventStream(res, streamOptions);
   // Read as fast as it is made: what the SDK's stream holds back is not bounded, what ours holds back is.
-  for await (const chunk of response.body) void stream.raw(chunk);
+  let taken: Promise<void> | undefined;
+  for await (const chunk of response.body) taken = stream.raw(chunk);
   stream.end();
+  await taken;
 }

@@ -230,9 +230,10 @@ export class SseSession implements Outbound, RawOutbound {
     if (this.#ended !== undefined || this.#calls.get(request.id)?.request !== request) return;
     if (object === undefined) {
       this.#fail(request.id, ErrorCode.internal, 'The server could not be started for this session.');
-    } else if (!object.deliver(request, context)) {
-      // Answered at once it is over by now; otherwise the SDK dropped what it could not read.
-      this.#fail(request.id, ErrorCode.invalidRequest, 'Invalid request: it does not follow the MCP schema.');
+    } else {
+      // Answered at once it is over by now.
+      const refusal = object.serve(request, context);
+      if (refusal !== undefined) this.#fail(request.id, refusal.code, refusal.message);
     }
   }
 
