@@ -11,7 +11,7 @@ import type { HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
 import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
-import { receiverOf } from './plain-request.ts';
+import { receiverOf } from './receiver.ts';
 import { Replay } from './replay-client.ts';
 import { type MessageContext, type Outbound, SessionTransport } from './session-transport.ts';
 

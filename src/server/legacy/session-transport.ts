@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { JsonRpcMessage, RequestId } from '../../protocol/json-rpc.ts';
-import { lazyRequest } from './lazy-request.ts';
+import { lazyRequest } from '../lazy-request.ts';
+import { webHeaders } from '../web-headers.ts';
 
 /** What an incoming message brings along besides itself; v1 reads `requestInfo`, v2 reads `request`. */
 export interface MessageContext {
@@ -79,7 +80,7 @@ export function messageContext(
         return url();
       },
     },
-    request: lazyRequest(req, url),
+    request: lazyRequest(() => new Request(url(), { method: req.method ?? 'POST', headers: webHeaders(req) })),
     ...closers,
   };
 }

@@ -1,5 +1,6 @@
 import type { MessageExtraInfo } from '@modelcontextprotocol/server';
 import { MODERN_VERSION } from '../../sources/bridge/discover-request.ts';
+import { lazyRequest } from '../lazy-request.ts';
 
 /** What comes with one request: its era, and the web request, which is built when somebody first looks at it. */
 export class Delivery implements MessageExtraInfo {
@@ -11,12 +12,7 @@ export class Delivery implements MessageExtraInfo {
 
   constructor(build: () => Request) {
     this.#build = build;
-    this.request = new Proxy(Object.create(Request.prototype) as Request, {
-      get: (_target, key) => {
-        const value: unknown = Reflect.get(this.webRequest, key, this.webRequest);
-        return typeof value === 'function' ? value.bind(this.webRequest) : value;
-      },
-    });
+    this.request = lazyRequest(() => this.webRequest);
   }
 
   get webRequest(): Request {
