@@ -9,9 +9,10 @@ import {
 import type { EndReason, ServerSession } from '../../sources/define-server.ts';
 import type { HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
+import { dispatch } from '../dispatch.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
 import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
-import { receiverOf } from './receiver.ts';
+import { isPlainRequest } from './plain-request.ts';
 import { Replay } from './replay-client.ts';
 import { type MessageContext, type Outbound, SessionTransport } from './session-transport.ts';
 
@@ -43,7 +44,6 @@ export class ServerObject {
   readonly #transport: SessionTransport;
   readonly #onEnd: OnEnd[] = [];
   #server: ServerProduct | undefined;
-  #receive: ReturnType<typeof receiverOf> | undefined;
   /** Tells that nothing of a raw one runs any more. */
   #gone: () => void = () => {};
   #replay: Replay | undefined;
@@ -141,7 +141,6 @@ export class ServerObject {
       await server.connect(this.#transport as never);
       this.#server = server;
       watchHandlers(server, observer);
-      this.#receive = receiverOf(server, this.#transport);
     }
     if (this.#over) this.#attempt(() => server.close());
   }
@@ -150,8 +149,9 @@ export class ServerObject {
   #hand(message: JsonRpcMessage, context: MessageContext): boolean {
     this.#lookedUp = false;
     try {
-      if (this.#receive !== undefined) this.#receive(message, context);
-      else this.#transport.onmessage?.(message, context);
+      const [server, transport] = [this.#server, this.#transport];
+      const direct = server !== undefined && !('receive' in server) && isPlainRequest(message);
+      if (!direct || !dispatch(server, transport, message, context)) transport.onmessage?.(message, context);
       return true;
     } catch (error) {
       this.#options.failed(error);

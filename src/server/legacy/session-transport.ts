@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { JsonRpcMessage, RequestId } from '../../protocol/json-rpc.ts';
+import { Listened } from '../dispatch.ts';
 import { lazyRequest } from '../lazy-request.ts';
 import { webHeaders } from '../web-headers.ts';
 
@@ -25,27 +26,16 @@ export interface Outbound {
 }
 
 /** The `Transport` of both SDKs: all that a server object sees of its session. Holds no state of its own. */
-export class SessionTransport {
+export class SessionTransport extends Listened<(message: JsonRpcMessage, context?: MessageContext) => void> {
   readonly sessionId?: string;
   readonly #outbound: Outbound;
-  /** How often somebody began to listen. Not private, as a Proxy of the transport may be what is listened to. */
-  listened = 0;
-  listener: ((message: JsonRpcMessage, context?: MessageContext) => void) | undefined;
   onclose?: () => void;
   onerror?: (error: Error) => void;
 
   constructor(sessionId: string, outbound: Outbound) {
+    super();
     if (sessionId !== '') this.sessionId = sessionId;
     this.#outbound = outbound;
-  }
-
-  get onmessage(): SessionTransport['listener'] {
-    return this.listener;
-  }
-
-  set onmessage(listener: SessionTransport['listener']) {
-    this.listened++;
-    this.listener = listener;
   }
 
   async start(): Promise<void> {}

@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import type { MessageExtraInfo, Server } from '@modelcontextprotocol/server';
 import { ErrorCode, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import { MODERN_VERSION } from '../../sources/bridge/discover-request.ts';
 import { answerEmpty, answerError, answerText } from '../answers.ts';
@@ -80,7 +79,7 @@ export async function serveDirectly(
       void transport.close();
     });
     if (client.gone) await transport.close();
-    else transport.deliver(new Delivery(webRequest), dispatcherOf(server, transport));
+    else transport.deliver(server, new Delivery(webRequest));
     await over;
   } catch (error) {
     exchange.spoil();
@@ -88,16 +87,6 @@ export async function serveDirectly(
     answerInternalError(res, request);
     await server.close().catch(reported);
   }
-}
-
-/** What the SDK's listener calls with a request, if it is this transport that it listens to and none around it. */
-function dispatcherOf(server: Server, transport: ExchangeTransport) {
-  const protocol = server as unknown as {
-    readonly _transport?: unknown;
-    _onrequest?(request: JsonRpcRequest, extra: MessageExtraInfo): void;
-  };
-  if (protocol._transport !== transport || protocol._onrequest === undefined) return undefined;
-  return (request: JsonRpcRequest, extra: MessageExtraInfo) => protocol._onrequest?.(request, extra);
 }
 
 /** What the SDK's handler says when it can not serve a request. */

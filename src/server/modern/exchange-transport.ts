@@ -1,5 +1,12 @@
-import type { JSONRPCMessage, MessageExtraInfo, Transport, TransportSendOptions } from '@modelcontextprotocol/server';
+import type {
+  JSONRPCMessage,
+  MessageExtraInfo,
+  Server,
+  Transport,
+  TransportSendOptions,
+} from '@modelcontextprotocol/server';
 import { ErrorCode, type JsonRpcError, type JsonRpcMessage, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
+import { dispatch, Listened } from '../dispatch.ts';
 
 /** Where the answer to one request goes. Nothing is said after `closed`. */
 export interface Answer {
@@ -31,12 +38,9 @@ const MISSING_CAPABILITY = -32021;
  * The transport of one modern request. It answers as `PerRequestHTTPServerTransport` of the SDK does, which makes a web
  * `Response` where this one writes at once.
  */
-export class ExchangeTransport implements Transport {
+export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage']>> implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
-  /** How often somebody began to listen. Not private, as a Proxy of the transport may be what is listened to. */
-  listened = 0;
-  listener: Transport['onmessage'];
   readonly #request: JsonRpcRequest;
   readonly #answer: Answer;
   #delivering = false;
@@ -45,32 +49,19 @@ export class ExchangeTransport implements Transport {
   #closed = false;
 
   constructor(request: JsonRpcRequest, answer: Answer) {
+    super();
     this.#request = request;
     this.#answer = answer;
   }
 
-  get onmessage(): Transport['onmessage'] {
-    return this.listener;
-  }
-
-  set onmessage(listener: Transport['onmessage']) {
-    this.listened++;
-    this.listener = listener;
-  }
-
   async start(): Promise<void> {}
 
-  /**
-   * Hands the request to the server object, once that is connected: to `dispatch`, since the SDK's listener would first
-   * try what else the message could be, at the price of two errors with their stack traces. Without `dispatch`, or when
-   * somebody else listens too, such as for tracing, the listener gets it.
-   */
-  deliver(extra: MessageExtraInfo, dispatch?: (request: JsonRpcRequest, extra: MessageExtraInfo) => void): void {
+  /** Hands the request to the server object, once that is connected. */
+  deliver(server: Server, extra: MessageExtraInfo): void {
     if (this.#closed) return;
     this.#delivering = true;
     try {
-      if (dispatch !== undefined && this.listened === 1) dispatch(this.#request, extra);
-      else this.listener?.(this.#request as never, extra);
+      if (!dispatch(server, this, this.#request, extra)) this.listener?.(this.#request as never, extra);
     } finally {
       this.#delivering = false;
     }
