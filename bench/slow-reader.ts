@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { HttpConnection } from '../src/load/http-connection.ts';
 import { basics, startScripted, stream } from '../test/fixtures/upstream/scripted.ts';
 import { openSession } from './legacy-session.ts';
+import { rssBytes } from './peers/cpu.ts';
 import { startServe } from './serve-process.ts';
 
 // What a long stream costs on its way through berth to a reader that is slower than its server: the memory of the process,
@@ -71,6 +71,5 @@ RSS of berth: ${before.toFixed(0)} MiB before, at most ${most.toFixed(0)} MiB on
 }
 
 function residentMiB(): number {
-  const status = readFileSync(`/proc/${berth.child.pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+  return rssBytes([berth.child.pid ?? 0]) / MIB;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { classifyInboundRequest } from '@modelcontextprotocol/server';
+import { classifyInboundRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
 import { ErrorCode, idOf, isMessage, isRequest, type JsonRpcMessage, type RequestId } from '../protocol/json-rpc.ts';
 
 /** The body of a POST: which era it belongs to, and for the legacy era its messages. */
@@ -14,8 +14,6 @@ export type Classified =
   | { readonly kind: 'invalid'; readonly code: number; readonly message: string; readonly id: RequestId | null };
 
 const FIRST_MODERN_VERSION = '2026-07-28';
-/** A modern request says its version here (MCP 2026-07-28, `_meta` of requests). */
-const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
 /** As the SDKs bound it. */
 const MAX_BATCH = 100;
 
@@ -81,7 +79,7 @@ export function classify(req: IncomingMessage, text: string): Classified {
 function isClaim(message: JsonRpcMessage): boolean {
   if (!('params' in message)) return false;
   const meta = message.params?.['_meta'];
-  return typeof meta === 'object' && meta !== null && VERSION_KEY in meta;
+  return typeof meta === 'object' && meta !== null && PROTOCOL_VERSION_META_KEY in meta;
 }
 
 function header(req: IncomingMessage, name: string): string | undefined {

@@ -1,8 +1,9 @@
 import { outcomeOf, resultOf } from '../answer.ts';
-import { type Answer, HttpConnection, isEventStream } from '../http-connection.ts';
+import { type Answer, isEventStream } from '../http-connection.ts';
 import { type Outcome, outcomeOfError, RequestFailed } from '../outcome.ts';
 import { type Call, type Fields, Ids, type RepeatedRequest, RequestEncoder } from '../requests.ts';
 import { CLIENT_INFO, type Client, type ClientOptions, JSON_FIELDS } from './client.ts';
+import { Connections } from './connections.ts';
 
 const VERSION = '2025-11-25';
 /** A server that does not answer DELETE holds up whoever takes leave for no longer than this. */
@@ -14,18 +15,16 @@ export class LegacyClient implements Client {
   readonly #path: string;
   readonly #encoder: RequestEncoder;
   readonly #ids = new Ids();
-  readonly #calls: HttpConnection;
-  #stream: HttpConnection | undefined;
+  readonly #connections: Connections;
   #session: Fields = {};
   #prepared: RepeatedRequest | undefined;
-  #readRate: number | undefined;
   lost = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#path = options.url.pathname + options.url.search;
     this.#encoder = new RequestEncoder(options.url, options.headers);
-    this.#calls = new HttpConnection(options.url, options.connection);
+    this.#connections = new Connections(options.url, options.connection);
   }
 
   async open(): Promise<void> {
@@ -38,16 +37,13 @@ export class LegacyClient implements Client {
       ...(id === undefined ? {} : { 'Mcp-Session-Id': id }),
     };
     const initialized = this.#encoder.notification(this.#path, 'notifications/initialized', this.#fields);
-    const { status } = await this.#calls.send(initialized);
+    const { status } = await this.#connections.calls.send(initialized);
     if (status >= 300) throw new RequestFailed('notifications/initialized', { kind: 'http', status });
   }
 
   async hold(): Promise<void> {
-    const { connection, stream, url } = this.#options;
-    this.#stream = new HttpConnection(url, connection);
-    if (this.#readRate !== undefined) this.#stream.slowDown(this.#readRate);
     const fields = { Accept: 'text/event-stream', ...this.#session };
-    const answer = await this.#stream.hold(this.#encoder.request('GET', this.#path, fields), stream);
+    const answer = await this.#connections.hold(this.#encoder.request('GET', this.#path, fields), this.#options.stream);
     if (!isEventStream(answer)) throw new RequestFailed('GET', { kind: 'http', status: answer.status });
   }
 
@@ -57,7 +53,10 @@ export class LegacyClient implements Client {
 
   async #ask(call: Call): Promise<Answer> {
     const id = this.#ids.next();
-    const answer = await this.#calls.send(this.#encoder.call(this.#path, call, this.#fields).withId(id), id);
+    const answer = await this.#connections.calls.send(
+      this.#encoder.call(this.#path, call, this.#fields).withId(id),
+      id,
+    );
     const outcome = outcomeOf(answer, id);
     if (outcome.kind !== 'result') throw new RequestFailed(call.method, outcome);
     return answer;
@@ -71,7 +70,7 @@ export class LegacyClient implements Client {
     if (this.#prepared === undefined) throw new Error('No call was prepared.');
     const id = this.#ids.next();
     try {
-      const answer = await this.#calls.send(this.#prepared.withId(id), id);
+      const answer = await this.#connections.calls.send(this.#prepared.withId(id), id);
       // A session that is not known is over (MCP 2025-11-25, session management).
       if (answer.status === 404) this.lost = true;
       return outcomeOf(answer, id);
@@ -81,31 +80,29 @@ export class LegacyClient implements Client {
   }
 
   get holding(): boolean {
-    return this.#stream?.busy ?? false;
+    return this.#connections.holding;
   }
 
   slowDown(bytesPerSecond: number): void {
-    this.#readRate = bytesPerSecond;
-    this.#calls.slowDown(bytesPerSecond);
-    this.#stream?.slowDown(bytesPerSecond);
+    this.#connections.slowDown(bytesPerSecond);
   }
 
   async close(): Promise<void> {
-    this.#stream?.close();
+    const { calls } = this.#connections;
+    this.#connections.closeStream();
     // A call that is under way would hold up the farewell.
-    if (this.#calls.busy) this.#calls.close();
+    if (calls.busy) calls.close();
     if (this.#session['Mcp-Session-Id'] !== undefined) {
-      const timer = setTimeout(() => this.#calls.close(), FAREWELL_MS);
+      const timer = setTimeout(() => calls.close(), FAREWELL_MS);
       // Whatever it answers: the session is over for this client.
-      await this.#calls.send(this.#encoder.request('DELETE', this.#path, this.#session)).catch(outcomeOfError);
+      await calls.send(this.#encoder.request('DELETE', this.#path, this.#session)).catch(outcomeOfError);
       clearTimeout(timer);
     }
-    this.#calls.close();
+    calls.close();
   }
 
   vanish(): void {
-    this.#stream?.close();
-    this.#calls.close();
+    this.#connections.close();
   }
 
   get #fields(): Fields {

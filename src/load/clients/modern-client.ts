@@ -1,8 +1,9 @@
 import { outcomeOf, resultOf } from '../answer.ts';
-import { HttpConnection, isEventStream } from '../http-connection.ts';
+import { isEventStream } from '../http-connection.ts';
 import { type Outcome, outcomeOfError, RequestFailed } from '../outcome.ts';
 import { type Call, Ids, type RepeatedRequest, RequestEncoder } from '../requests.ts';
 import { CLIENT_INFO, type Client, type ClientOptions, JSON_FIELDS } from './client.ts';
+import { Connections } from './connections.ts';
 
 const VERSION = '2026-07-28';
 /** What every request says of its client (MCP 2026-07-28, `_meta` of requests). */
@@ -17,17 +18,15 @@ export class ModernClient implements Client {
   readonly #options: ClientOptions;
   readonly #encoder: RequestEncoder;
   readonly #ids = new Ids();
-  readonly #calls: HttpConnection;
-  #stream: HttpConnection | undefined;
+  readonly #connections: Connections;
   #prepared: RepeatedRequest | undefined;
-  #readRate: number | undefined;
   /** There is no session that could be lost. */
   readonly lost = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#encoder = new RequestEncoder(options.url, options.headers);
-    this.#calls = new HttpConnection(options.url, options.connection);
+    this.#connections = new Connections(options.url, options.connection);
   }
 
   async open(): Promise<void> {
@@ -35,18 +34,15 @@ export class ModernClient implements Client {
   }
 
   async hold(): Promise<void> {
-    const { connection, stream, url } = this.#options;
-    this.#stream = new HttpConnection(url, connection);
-    if (this.#readRate !== undefined) this.#stream.slowDown(this.#readRate);
     const listen = { method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true } } };
     const id = this.#ids.next();
-    const answer = await this.#stream.hold(this.#encode(listen).withId(id), stream);
+    const answer = await this.#connections.hold(this.#encode(listen).withId(id), this.#options.stream);
     if (!isEventStream(answer)) throw new RequestFailed(listen.method, outcomeOf(answer, id));
   }
 
   async ask(call: Call): Promise<Readonly<Record<string, unknown>>> {
     const id = this.#ids.next();
-    const answer = await this.#calls.send(this.#encode(call).withId(id), id);
+    const answer = await this.#connections.calls.send(this.#encode(call).withId(id), id);
     const outcome = outcomeOf(answer, id);
     if (outcome.kind !== 'result') throw new RequestFailed(call.method, outcome);
     return resultOf(answer.body);
@@ -60,20 +56,18 @@ export class ModernClient implements Client {
     if (this.#prepared === undefined) throw new Error('No call was prepared.');
     const id = this.#ids.next();
     try {
-      return outcomeOf(await this.#calls.send(this.#prepared.withId(id), id), id);
+      return outcomeOf(await this.#connections.calls.send(this.#prepared.withId(id), id), id);
     } catch (error) {
       return outcomeOfError(error);
     }
   }
 
   get holding(): boolean {
-    return this.#stream?.busy ?? false;
+    return this.#connections.holding;
   }
 
   slowDown(bytesPerSecond: number): void {
-    this.#readRate = bytesPerSecond;
-    this.#calls.slowDown(bytesPerSecond);
-    this.#stream?.slowDown(bytesPerSecond);
+    this.#connections.slowDown(bytesPerSecond);
   }
 
   async close(): Promise<void> {
@@ -81,8 +75,7 @@ export class ModernClient implements Client {
   }
 
   vanish(): void {
-    this.#stream?.close();
-    this.#calls.close();
+    this.#connections.close();
   }
 
   #encode({ method, params }: Call): RepeatedRequest {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isJsonContentType } from '@modelcontextprotocol/server';
+import { isJsonContentType, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
 import type { JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import { MODERN_VERSION } from '../../sources/bridge/discover-request.ts';
 
@@ -12,7 +12,6 @@ const NAMED_BY: Readonly<Record<string, string>> = {
   'tasks/update': 'taskId',
   'tasks/cancel': 'taskId',
 };
-const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
 /** What a value that is written in Base64 begins with. */
 const ENCODED = '=?';
 
@@ -26,7 +25,7 @@ export function isPlain({ headers }: IncomingMessage, { method, params }: JsonRp
   const type = headers['content-type'];
   if (type !== 'application/json' && !isJsonContentType(type ?? null)) return false;
   if (headers['mcp-protocol-version'] !== MODERN_VERSION || headers['mcp-method'] !== method) return false;
-  if (envelopeOf(params)?.[VERSION_KEY] !== MODERN_VERSION) return false;
+  if (envelopeOf(params)?.[PROTOCOL_VERSION_META_KEY] !== MODERN_VERSION) return false;
   const field = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined;
   if (field === undefined) return true;
   const name = params?.[field];
