@@ -14,6 +14,7 @@ export interface AdmissionOptions {
   /** Sessions that may be parked or closed to make room. */
   readonly sessions: { readonly canMakeRoom: boolean; parkOne(returning?: string): boolean; evict(): boolean };
   readonly modernMean: MovingMean;
+  readonly pressure: { readonly high: boolean };
 }
 
 /** Decides who gets a slot here. What is admitted is never asked again. */
@@ -27,14 +28,17 @@ export class Admission {
 
   /** Why new work could only be refused here now, as far as it is known without looking at it; `undefined` if it may get in. */
   get closedFor(): RefusalReason | undefined {
-    const { gate, lifecycle, sessions } = this.#options;
+    const { gate, lifecycle, sessions, pressure } = this.#options;
     if (!lifecycle.takesNewWork) return 'draining';
+    if (pressure.high) return 'pressure';
     return gate.held >= gate.limit && !sessions.canMakeRoom ? 'capacity' : undefined;
   }
 
   /** Takes a slot for new work in one synchronous step, if need be one of a session that can be parked. */
   admit(): Admitted {
-    return this.#options.lifecycle.takesNewWork ? this.admitReturning() : { refused: 'draining' };
+    const { lifecycle, pressure } = this.#options;
+    if (!lifecycle.takesNewWork) return { refused: 'draining' };
+    return pressure.high ? { refused: 'pressure' } : this.admitReturning();
   }
 
   /** Takes a slot for a session that is in already; it may come back until the very end. */

@@ -1,9 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { STREAM_KINDS, type StreamKind } from './event-stream.ts';
 import type { ClosedReason } from './legacy/sessions.ts';
+import { SHORTAGES, type Shortage } from './pressure.ts';
 
-/** `returning`: a parked session came back and the whole fleet is full. `unreachable`: the pod that may hold the session is silent. */
-const REFUSAL_REASONS = ['capacity', 'draining', 'returning', 'unreachable'] as const;
+/** `pressure`: slots are free, but those who are in suffer already. `returning`: a parked session came back and the whole fleet is full. `unreachable`: the pod that may hold the session is silent. */
+const REFUSAL_REASONS = ['capacity', 'pressure', 'draining', 'returning', 'unreachable'] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 /** How handing a request or a session to a peer went. */
@@ -22,6 +23,11 @@ export interface Readings {
   readonly maxParked: number | undefined;
   readonly notStored: number;
   readonly draining: boolean;
+  readonly pressure: {
+    /** Milliseconds. */
+    readonly delay: number;
+    readonly short: Readonly<Record<Shortage, boolean>>;
+  };
   openStreams(kind: StreamKind): number;
 }
 
@@ -38,6 +44,7 @@ export interface Connections {
   readonly streams: Readonly<Record<StreamKind, number>>;
   readonly requestsInFlight: Readonly<Record<'legacy' | 'modern', number>>;
   readonly refused: Readonly<Record<RefusalReason, number>>;
+  readonly shortOf: Readonly<Record<Shortage, boolean>>;
   readonly draining: boolean;
 }
 
@@ -100,6 +107,24 @@ export class Metrics {
       aggregator: 'max',
       collect() {
         this.set(Number(readings.draining));
+      },
+    });
+    new Gauge({
+      name: 'mcp_call_delay_seconds',
+      help: 'How long a call that has arrived waits for its turn, as a mean over some seconds',
+      registers,
+      aggregator: 'max',
+      collect() {
+        this.set(readings.pressure.delay / 1_000);
+      },
+    });
+    new Gauge({
+      name: 'mcp_pressure',
+      help: '1 while new work is refused for want of time or memory, whatever slots are free',
+      labelNames: ['short_of'],
+      registers,
+      collect() {
+        for (const what of SHORTAGES) this.set({ short_of: what }, Number(readings.pressure.short[what]));
       },
     });
     new Gauge({
@@ -197,7 +222,7 @@ export class Metrics {
   }
 
   connections(): Connections {
-    const { held, maxConnections, waiting, sessions, maxParked, draining } = this.#readings;
+    const { held, maxConnections, waiting, sessions, maxParked, pressure, draining } = this.#readings;
     return {
       active: held,
       activeMean: this.#readings.activeConnections(),
@@ -214,6 +239,7 @@ export class Metrics {
       },
       requestsInFlight: { ...this.#inFlight },
       refused: { ...this.#refusals },
+      shortOf: { ...pressure.short },
       draining,
     };
   }

@@ -7,6 +7,7 @@ import { pathOf } from './request-listener.ts';
 
 const MESSAGES: Readonly<Record<RefusalReason, string>> = {
   capacity: 'Server at capacity: every connection is in use. Try again in a few seconds.',
+  pressure: 'Server at capacity: it is too busy, or too short of memory, for more. Try again in a few seconds.',
   draining: 'Server is shutting down. Try again: another one takes over.',
   returning: 'Server at capacity: the session is kept, but every connection is in use. Try again in a few seconds.',
   unreachable: 'The server that holds this session can not be reached. Try again in a few seconds.',

@@ -29,6 +29,7 @@ import { openMembershipOf } from './open-membership.ts';
 import { openStore } from './open-store.ts';
 import { OpenStreams } from './open-streams.ts';
 import type { Place } from './place.ts';
+import { Pressure } from './pressure.ts';
 import { createProbes } from './probes.ts';
 import { Refusals, type Refuse } from './refusals.ts';
 import { createRequestListener } from './request-listener.ts';
@@ -95,6 +96,9 @@ export async function startServer(
     get draining() {
       return lifecycle.draining;
     },
+    get pressure() {
+      return pressure;
+    },
     openStreams: (kind) => streams.count(kind),
   });
   const { refuse } = new Refusals({ log, metrics, gate, signal });
@@ -123,7 +127,10 @@ export async function startServer(
   const sse: SseSessions | undefined = servesSse(config.transport)
     ? new SseSessions({ ...config, definition, ownerTag: tag, streams, metrics, log, clock, fleetKey })
     : undefined;
-  const admission: Admission = new Admission({ gate, lifecycle, sessions, modernMean });
+  const queue = new WorkQueue();
+  const lineUp = (turn: () => void) => queue.push('call', turn);
+  const pressure = new Pressure({ lineUp, log, clock, signal });
+  const admission: Admission = new Admission({ gate, lifecycle, sessions, modernMean, pressure });
   const ownTag = () => tag;
   const takeOvers = store && new TakeOvers({ store, ownTag, sessions, metrics, log });
   const fence = store && new Fence({ sessions, store, clock, signal });
@@ -160,7 +167,6 @@ export async function startServer(
       clock,
       fleetKey,
     });
-  const queue = new WorkQueue();
   const createEndpoint = (elsewhere: Elsewhere, refuse: Refuse) => {
     const legacy = config.stateless
       ? new StatelessEndpoint({

@@ -178,6 +178,7 @@ export class MemoryPod {
       lifecycle,
       sessions: this.sessions,
       modernMean: new MovingMean(15, clock),
+      pressure: { high: false },
     });
     const parts = { sessions: this.sessions, admission: this.#admission, lifecycle, metrics, log };
     this.fleet = createFleet({

@@ -9,7 +9,7 @@ const reportSchema = z.object({
   activeMean: z.number().min(0).max(MOST),
   max: count.min(1),
   waiting: count,
-  refused: z.object({ capacity: count, returning: count, draining: count }),
+  refused: z.object({ capacity: count, pressure: count.default(0), returning: count, draining: count }),
   sessions: z.object({ parked: count }),
   maxParked: count.min(1).optional(),
 });
@@ -44,7 +44,7 @@ export function parseReport(body: string): Report | undefined {
   return {
     ...{ active, max, waiting, maxParked },
     exported: activeMean,
-    refused: refused.capacity + refused.returning + refused.draining,
+    refused: refused.capacity + refused.pressure + refused.returning + refused.draining,
     parked: sessions.parked,
   };
 }

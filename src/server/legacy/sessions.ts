@@ -5,6 +5,7 @@ import type { JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import type { EndReason } from '../../sources/define-server.ts';
 import type { SourceDefinition } from '../../sources/source.ts';
 import type { StreamRegistry } from '../event-stream.ts';
+import { FanOut } from '../fan-out.ts';
 import type { Release } from '../gate.ts';
 import type { Log } from '../log.ts';
 import type { Change } from '../notifier.ts';
@@ -109,6 +110,7 @@ export class Sessions implements SessionObserver {
   readonly #idle: IdleOrder;
   readonly #unfit = new WeakSet<Session>();
   readonly #changes: RecentChanges;
+  readonly #fanOut = new FanOut((id, change) => this.#tell(id, change));
   #opening = 0;
 
   constructor(options: SessionsOptions) {
@@ -149,12 +151,12 @@ export class Sessions implements SessionObserver {
 
   /** Whether a session is here, in whatever state. */
   has(id: string): boolean {
-    return this.#held.has(id) || this.#parked.get(id) !== undefined;
+    return this.#find(id) !== undefined;
   }
 
   /** Of a session that is here. */
   epochOf(id: string): number | undefined {
-    return (this.#held.get(id)?.session ?? this.#parked.get(id))?.record.epoch;
+    return this.#find(id)?.record.epoch;
   }
 
   get parkedFull(): boolean {
@@ -215,6 +217,7 @@ export class Sessions implements SessionObserver {
   /** Takes a session out, to be served elsewhere; `undefined` when it is not here or must stay for now. */
   depart(id: string): Departing | undefined {
     const { copies, clock } = this.#options;
+    this.#fanOut.flush(id);
     const heard = this.#changes.ids;
     const parked = this.#parked.take(id);
     if (parked !== undefined) {
@@ -275,6 +278,8 @@ export class Sessions implements SessionObserver {
 
   /** Ends a session wherever it is; answers whether it was here. */
   end(id: string, reason: EndReason): boolean {
+    // One that is drained goes on from its copy, of which this is to be a part.
+    this.#fanOut.flush(id);
     const held = this.#held.get(id);
     held?.session.end(reason);
     const parked = held === undefined ? this.#parked.take(id) : undefined;
@@ -291,7 +296,7 @@ export class Sessions implements SessionObserver {
 
   /** Ends all of them; answers how many had to be told that they are over. */
   endAll(reason: EndReason): number {
-    const ids = [...this.#held.keys(), ...[...this.#parked].map(({ record }) => record.id)];
+    const ids = this.#ids;
     for (const id of ids) this.end(id, reason);
     return ids.length;
   }
@@ -299,8 +304,7 @@ export class Sessions implements SessionObserver {
   /** Tells clients of a change, and leaves it in the log of those who are parked. */
   notify(change: Change): void {
     this.#changes.add(change);
-    for (const { session } of this.#held.values()) this.#tell(session, change);
-    for (const parked of this.#parked) this.#tell(parked, change);
+    this.#fanOut.add(change, this.#ids);
   }
 
   /** Tells a session of the changes that were published while it was on its way. */
@@ -308,8 +312,8 @@ export class Sessions implements SessionObserver {
     for (const change of this.#changes.arrived(session.record.id, heard)) session.notify(change);
   }
 
-  #tell(session: Session | ParkedSession, change: Change): void {
-    if (!this.#changes.knows(session.record.id, change)) session.notify(change);
+  #tell(id: string, change: Change): void {
+    if (!this.#changes.knows(id, change)) this.#find(id)?.notify(change);
   }
 
   /** Whether a slot could be made free. */
@@ -392,6 +396,16 @@ export class Sessions implements SessionObserver {
 
   failed(session: Session, error: unknown): void {
     this.#failed(session.record.id, error);
+  }
+
+  /** One that is here, in whatever state. */
+  #find(id: string): Session | ParkedSession | undefined {
+    return this.#held.get(id)?.session ?? this.#parked.get(id);
+  }
+
+  /** Of all that are here. */
+  get #ids(): string[] {
+    return [...this.#held.keys(), ...[...this.#parked].map(({ record }) => record.id)];
   }
 
   #create(from: Pick<SessionOptions, 'record' | 'log' | 'onEnd'>): Session {

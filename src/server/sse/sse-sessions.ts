@@ -3,6 +3,7 @@ import { newSessionId } from '../../fleet/session-id.ts';
 import type { EndReason } from '../../sources/define-server.ts';
 import type { SourceDefinition } from '../../sources/source.ts';
 import type { StreamRegistry } from '../event-stream.ts';
+import { FanOut } from '../fan-out.ts';
 import type { Release } from '../gate.ts';
 import type { Answering, Call } from '../legacy/calls.ts';
 import { startLimitOf } from '../legacy/server-object.ts';
@@ -29,6 +30,7 @@ export interface SseSessionsOptions {
 export class SseSessions implements SseObserver {
   readonly #options: SseSessionsOptions;
   readonly #sessions = new Map<string, SseSession>();
+  readonly #fanOut = new FanOut((id, change) => this.#sessions.get(id)?.notify(change));
   #drained = 0;
 
   constructor(options: SseSessionsOptions) {
@@ -82,7 +84,7 @@ export class SseSessions implements SseObserver {
 
   /** Tells clients of a change. */
   notify(change: Change): void {
-    for (const session of this) session.notify(change);
+    this.#fanOut.add(change, this.#sessions.keys());
   }
 
   /** Ends those that are still there. */

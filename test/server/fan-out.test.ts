@@ -1,0 +1,43 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { FanOut } from '../../src/server/fan-out.ts';
+import type { Change } from '../../src/server/notifier.ts';
+
+const change = (id: string): Change => ({ id, method: 'notifications/tools/list_changed' });
+const names = (count: number) => Array.from({ length: count }, (_, index) => `s${index}`);
+
+/** Takes as long as telling a client does when it is slow. */
+const spin = (milliseconds: number) => {
+  for (const end = performance.now() + milliseconds; performance.now() < end; );
+};
+
+test('everyone is told of every change once, in order, while the event loop turns', async () => {
+  const told = new Map<string, string[]>();
+  let turns = 0;
+  const fanOut = new FanOut((id, { id: what }) => {
+    spin(0.1);
+    told.set(id, [...(told.get(id) ?? []), what]);
+  });
+  fanOut.add(change('a'), names(200));
+  fanOut.add(change('b'), names(200));
+  expect(told.size).toBeLessThan(200);
+  for (; told.get('s199')?.length !== 2; turns++) await nextTurn();
+  expect(turns).toBeGreaterThan(5);
+  expect([...told.values()]).toEqual(names(200).map(() => ['a', 'b']));
+});
+
+test('who is about to go is told at once, and not a second time', async () => {
+  const told: string[] = [];
+  const fanOut = new FanOut((id, { id: what }) => {
+    spin(1);
+    told.push(`${id} ${what}`);
+  });
+  fanOut.add(change('a'), names(20));
+  fanOut.add(change('b'), names(20));
+  fanOut.flush('s19');
+  expect(told.slice(-2)).toEqual(['s19 a', 's19 b']);
+  while (told.length < 40) await nextTurn();
+  await nextTurn();
+  expect(new Set(told).size).toBe(40);
+  expect(told).toHaveLength(40);
+});
