@@ -65,9 +65,15 @@ export function isMessage(value: unknown): value is JsonRpcMessage {
   return isObject(error) && typeof error['code'] === 'number' && (id === undefined || id === null || isId(id));
 }
 
+/** What a message's params say about it (MCP 2025-11-25 and 2026-07-28, `_meta`). */
+export function metaOf(params: JsonRpcRequest['params']): Readonly<Record<string, unknown>> | undefined {
+  const meta = params?.['_meta'];
+  return typeof meta === 'object' && meta !== null ? (meta as Readonly<Record<string, unknown>>) : undefined;
+}
+
 /** The token by which the sender of a request knows its progress, if it wants to (MCP 2025-11-25, progress). */
 export function progressTokenOf(params: JsonRpcRequest['params']): unknown {
-  return (params?.['_meta'] as { readonly progressToken?: unknown } | undefined)?.progressToken;
+  return metaOf(params)?.['progressToken'];
 }
 
 /** The id that an error answer to this value should carry; `null` when it has none that could be read. */
@@ -77,7 +83,8 @@ export function idOf(value: unknown): RequestId | null {
 
 const MESSAGE_KEYS = new Set(['jsonrpc', 'id', 'method', 'params']);
 
-const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isSafeInteger(value);
+/** Whether a value can be an id, or a progress token. */
+export const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isSafeInteger(value);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

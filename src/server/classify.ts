@@ -1,6 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { classifyInboundRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
-import { ErrorCode, idOf, isMessage, isRequest, type JsonRpcMessage, type RequestId } from '../protocol/json-rpc.ts';
+import {
+  ErrorCode,
+  idOf,
+  isMessage,
+  isRequest,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  metaOf,
+  type RequestId,
+} from '../protocol/json-rpc.ts';
+import { KnownEnvelopes } from './known-envelopes.ts';
 
 /** The body of a POST: which era it belongs to, and for the legacy era its messages. */
 export type Classified =
@@ -14,6 +24,8 @@ export type Classified =
   | { readonly kind: 'invalid'; readonly code: number; readonly message: string; readonly id: RequestId | null };
 
 const FIRST_MODERN_VERSION = '2026-07-28';
+/** Of all clients of this process. */
+const SEEN = new KnownEnvelopes();
 /** As the SDKs bound it. */
 const MAX_BATCH = 100;
 
@@ -30,7 +42,7 @@ export function opensListener(req: IncomingMessage): boolean {
 }
 
 /** Tells the eras apart, per request, by body and headers; synchronous, so that a slot can be taken with it. */
-export function classify(req: IncomingMessage, text: string): Classified {
+export function classify(req: IncomingMessage, text: string, seen = SEEN): Classified {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -48,6 +60,7 @@ export function classify(req: IncomingMessage, text: string): Classified {
     messages.length > 0 &&
     messages.every((message) => isMessage(message) && !isClaim(message));
   if (plain) return { kind: 'legacy', messages: messages as JsonRpcMessage[], batch };
+  if (isSeenClaim(req, body, seen)) return { kind: 'modern', body, method: body.method, isRequest: true };
 
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
@@ -62,12 +75,10 @@ export function classify(req: IncomingMessage, text: string): Classified {
   }
   if (outcome.kind === 'modern') {
     const message = outcome.message as JsonRpcMessage;
-    return {
-      kind: 'modern',
-      body,
-      method: 'method' in message ? message.method : undefined,
-      isRequest: isRequest(message),
-    };
+    const asks = isRequest(message);
+    const envelope = asks ? metaOf(message.params) : undefined;
+    if (envelope !== undefined) seen.add(envelope);
+    return { kind: 'modern', body, method: 'method' in message ? message.method : undefined, isRequest: asks };
   }
   // The modern era's handler gives the answers of that era; what shows no sign of it is simply not a message.
   if (!headersAreModern(req) && !messages.some((message) => isMessage(message) && isClaim(message))) {
@@ -76,10 +87,16 @@ export function classify(req: IncomingMessage, text: string): Classified {
   return { kind: 'modern', body, method: undefined, isRequest: false };
 }
 
+/** Whether it is a request of the modern era with the headers to it, and nothing that the SDK has not seen before. */
+function isSeenClaim({ headers }: IncomingMessage, body: unknown, seen: KnownEnvelopes): body is JsonRpcRequest {
+  if (!isMessage(body) || !isRequest(body) || headers['mcp-method'] !== body.method) return false;
+  const meta = metaOf(body.params);
+  return meta !== undefined && meta[PROTOCOL_VERSION_META_KEY] === headers['mcp-protocol-version'] && seen.has(meta);
+}
+
 function isClaim(message: JsonRpcMessage): boolean {
-  if (!('params' in message)) return false;
-  const meta = message.params?.['_meta'];
-  return typeof meta === 'object' && meta !== null && PROTOCOL_VERSION_META_KEY in meta;
+  const meta = 'params' in message ? metaOf(message.params) : undefined;
+  return meta !== undefined && PROTOCOL_VERSION_META_KEY in meta;
 }
 
 function header(req: IncomingMessage, name: string): string | undefined {

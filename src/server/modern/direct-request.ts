@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { ErrorCode, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
+import { ErrorCode, type JsonRpcRequest, metaOf } from '../../protocol/json-rpc.ts';
 import { MODERN_VERSION } from '../../sources/bridge/discover-request.ts';
 import { answerEmpty, answerError, answerText } from '../answers.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
@@ -9,7 +9,6 @@ import type { Departure } from './departure.ts';
 import { type Answer, ExchangeTransport } from './exchange-transport.ts';
 import { prepareContexts } from './handler-context.ts';
 import type { ModernExchange } from './modern-exchange.ts';
-import { envelopeOf } from './plain-request.ts';
 
 export interface DirectOptions {
   readonly streams: StreamRegistry;
@@ -71,7 +70,7 @@ export async function serveDirectly(
   };
   const transport = new ExchangeTransport(request, answer);
   try {
-    introduce(server, MODERN_VERSION, envelopeOf(request.params) ?? {});
+    introduce(server, MODERN_VERSION, metaOf(request.params) ?? {});
     prepareContexts(server);
     await product.connect(transport);
     client.onGone(() => {

@@ -43,6 +43,7 @@ export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage
   onerror?: (error: Error) => void;
   readonly #request: JsonRpcRequest;
   readonly #answer: Answer;
+  #server: Server | undefined;
   #delivering = false;
   #streaming = false;
   #answered = false;
@@ -59,6 +60,7 @@ export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage
   /** Hands the request to the server object, once that is connected. */
   deliver(server: Server, extra: MessageExtraInfo): void {
     if (this.#closed) return;
+    this.#server = server;
     this.#delivering = true;
     try {
       if (!dispatch(server, this, this.#request, extra)) this.listener?.(this.#request as never, extra);
@@ -82,7 +84,9 @@ export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage
     this.#closed = true;
     if (this.#streaming && !this.#answered) this.#answer.end();
     try {
-      this.onclose?.();
+      // A module that wants to know may throw, and then somebody reads the stack.
+      if (this.#server?.onclose === undefined) withoutStacks(() => this.onclose?.());
+      else this.onclose?.();
     } catch (error) {
       this.#answer.failed(error);
     } finally {
@@ -106,6 +110,17 @@ export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage
       this.#answer.json(own ?? 200, text);
     }
     queueMicrotask(() => void this.close());
+  }
+}
+
+/** The SDK makes an error for whoever still waits for an answer; its stack costs a tenth of a call, and nobody waits. */
+function withoutStacks(action: () => void): void {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    action();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isJsonContentType, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
-import type { JsonRpcRequest } from '../../protocol/json-rpc.ts';
+import { type JsonRpcRequest, metaOf } from '../../protocol/json-rpc.ts';
 import { MODERN_VERSION } from '../../sources/bridge/discover-request.ts';
 
 /** Which of a method's params its `Mcp-Name` header repeats (MCP 2026-07-28, standard request headers). */
@@ -25,14 +25,9 @@ export function isPlain({ headers }: IncomingMessage, { method, params }: JsonRp
   const type = headers['content-type'];
   if (type !== 'application/json' && !isJsonContentType(type ?? null)) return false;
   if (headers['mcp-protocol-version'] !== MODERN_VERSION || headers['mcp-method'] !== method) return false;
-  if (envelopeOf(params)?.[PROTOCOL_VERSION_META_KEY] !== MODERN_VERSION) return false;
+  if (metaOf(params)?.[PROTOCOL_VERSION_META_KEY] !== MODERN_VERSION) return false;
   const field = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined;
   if (field === undefined) return true;
   const name = params?.[field];
   return typeof name === 'string' && headers['mcp-name'] === name && !name.startsWith(ENCODED);
-}
-
-/** The `_meta` of a request's params, which every modern request has. */
-export function envelopeOf(params: JsonRpcRequest['params']): Readonly<Record<string, unknown>> | undefined {
-  return params?.['_meta'] as Readonly<Record<string, unknown>> | undefined;
 }

@@ -4,6 +4,7 @@ import type { SourceDefinition } from '../../sources/source.ts';
 import type { Log } from '../log.ts';
 import type { ModernExchange } from './modern-exchange.ts';
 import { ServerPool } from './server-pool.ts';
+import { uncompiled } from './uncompiled.ts';
 
 export interface ServerObjectsOptions {
   readonly definition: Pick<SourceDefinition, 'create' | 'reusable'>;
@@ -16,6 +17,7 @@ export interface ServerObjectsOptions {
 export class ServerObjects {
   readonly #options: ServerObjectsOptions;
   readonly #pool: ServerPool | undefined;
+  #first = true;
 
   constructor(options: ServerObjectsOptions) {
     this.#options = options;
@@ -42,7 +44,12 @@ export class ServerObjects {
       fleetKey: this.#options.fleetKey(),
       onEnd: (callback) => exchange.onOver(() => this.#attempt(() => callback('closed'))),
     };
-    return await this.#create(session, context);
+    // What the SDK and the module make once, with their first object, serves all those that follow.
+    if (this.#first) {
+      this.#first = false;
+      return await this.#create(session, context);
+    }
+    return await uncompiled(() => this.#create(session, context));
   }
 
   /** Lets go of those that nobody uses, and of the others as soon as they are free. */
