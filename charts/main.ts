@@ -5,6 +5,7 @@ import { App } from 'cdk8s';
 import { UsageError } from '../src/config/problems.ts';
 import { loadValues } from '../src/values/load.ts';
 import type { ValueSources } from '../src/values/overrides.ts';
+import { printWarnings } from '../src/values/warnings.ts';
 import { synthesize } from './synthesize.ts';
 
 /** The values that this app was asked for: Helm's flags, the files that BERTH_VALUES names, or ./values.yaml. */
@@ -29,7 +30,9 @@ function sources(): ValueSources {
 }
 
 try {
-  const { fileName, yaml } = synthesize(loadValues(sources()));
+  const values = loadValues(sources());
+  printWarnings(values);
+  const { fileName, yaml } = synthesize(values);
   // Not App.synth: it leaves text such as 0o755 unquoted, which kubectl would read as a number.
   const { outdir } = new App();
   mkdirSync(outdir, { recursive: true });

@@ -1,5 +1,5 @@
 import { UsageError } from '../config/problems.ts';
-import { readServeConfig } from '../config/read-config.ts';
+import { readAskedConfig } from '../config/read-config.ts';
 import type { ServeConfigKey } from '../config/serve-config.ts';
 import { createLog } from '../server/log.ts';
 import type { SourceSpec } from '../sources/source-spec.ts';
@@ -17,7 +17,7 @@ export interface ServeArguments {
 /** Serves until a signal, then drains. Answers the exit code: 1 when calls were cut. */
 export async function runServe({ module, command, file, flags }: ServeArguments): Promise<number> {
   const source = command.length > 0 ? 'command' : 'module';
-  const config = readServeConfig({ flags, environment: process.env, file, source });
+  const config = readAskedConfig({ flags, environment: process.env, file, source });
   const named = [
     ...(module === undefined ? [] : [`the module ${module}`]),
     ...(command.length === 0 ? [] : [`the command ${command.join(' ')}`]),

@@ -5,12 +5,13 @@ import { parseAllDocuments } from 'yaml';
 import { synthesize } from '../../charts/synthesize.ts';
 import { ignoredBySource } from '../config/ignored-settings.ts';
 import { UsageError } from '../config/problems.ts';
-import { readServeConfig } from '../config/read-config.ts';
-import type { ServeConfig, ServeConfigKey } from '../config/serve-config.ts';
+import { readAskedConfig } from '../config/read-config.ts';
+import type { AskedConfig, ServeConfigKey } from '../config/serve-config.ts';
 import { createLog } from '../server/log.ts';
 import type { SourceSpec } from '../sources/source-spec.ts';
 import { loadValues } from '../values/load.ts';
 import type { ValueSources } from '../values/overrides.ts';
+import { printWarnings } from '../values/warnings.ts';
 import { type Described, type KubernetesDocument, readDeployment } from './read-deployment.ts';
 import { run } from './run.ts';
 import type { Serving } from './run-options.ts';
@@ -32,6 +33,7 @@ const MOST_WORKERS = 16;
 /** Writes the manifests and serves what they describe until a signal. Answers the exit code: 1 when calls were cut. */
 export async function runUp({ source, sources, outputDir, here }: UpArguments): Promise<number> {
   const values = loadValues(sources);
+  printWarnings(values);
   const { fileName, yaml } = synthesize(values);
   const objects = parseAllDocuments(yaml).map((document) => document.toJS() as KubernetesDocument);
   const described = readDeployment(objects, values.namespace ?? 'default');
@@ -39,14 +41,14 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
   Object.assign(process.env, described.environment);
   const flags = { ...flagsFor(served, described), ...NO_DELAY, ...here };
   const workers = Math.min(Math.max(described.replicas, 1), MOST_WORKERS);
-  const asked = readServeConfig({
+  const asked = readAskedConfig({
     flags,
     environment: process.env,
     source: served.kind === 'command' ? 'command' : 'module',
   });
   // The screen shows what the log would say; only what goes wrong is added to it.
   const logLevel = asked.logLevel === 'info' ? 'warn' : asked.logLevel;
-  const config: ServeConfig = { ...asked, workers, logLevel, logFormat: 'text' };
+  const config: AskedConfig = { ...asked, workers, logLevel, logFormat: 'text' };
   let stopShowing = () => {};
   return await run({
     config,
@@ -58,7 +60,7 @@ export async function runUp({ source, sources, outputDir, here }: UpArguments): 
       writeFileSync(file, yaml);
       process.stdout.write(`Wrote ${file}: ${objects.map(({ kind }) => kind).join(', ')}\n`);
       process.stdout.write(greeting(config, serving, described.replicas));
-      stopShowing = showConnections(config, serving);
+      stopShowing = showConnections(serving);
     },
     stopping() {
       stopShowing();
@@ -82,13 +84,15 @@ function flagsFor(served: SourceSpec, { source, flags }: Described): Described['
   return Object.fromEntries(Object.entries(flags).filter(([key]) => !ignored.includes(key)));
 }
 
-function greeting({ host, workers, maxConnections }: ServeConfig, serving: Serving, replicas: number): string {
+function greeting({ host, workers, maxConnections }: AskedConfig, serving: Serving, replicas: number): string {
   const { name, port, adminPort } = serving;
   const url = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/mcp`;
   const metrics = `http://${host}:${adminPort}/metrics`;
   const bold = (text: string) => styleText('bold', text, { stream: process.stdout });
-  const limit = workers * maxConnections;
-  const each = workers === 1 ? '' : ` (${workers} workers × ${maxConnections})`;
+  const limit = serving.maxConnections;
+  // Each that found out by itself may have found another number.
+  const times = maxConnections === 'auto' ? '' : ` × ${maxConnections}`;
+  const each = workers === 1 ? '' : ` (${workers} workers${times})`;
   const fewer =
     workers < replicas ? `\nThe manifests ask for ${replicas} pods; here run ${workers} workers at most.` : '';
   return `
@@ -104,8 +108,8 @@ Connect a client:
 const SHOW_EVERY_MS = 250;
 
 /** Keeps one line of a terminal up to date; a pipe gets the first state only. */
-function showConnections({ workers, maxConnections }: ServeConfig, serving: Serving): () => void {
-  const line = (held: number) => `Connections held: ${held} of ${workers * maxConnections}`;
+function showConnections(serving: Serving): () => void {
+  const line = (held: number) => `Connections held: ${held} of ${serving.maxConnections}`;
   let shown = line(0);
   process.stdout.write(`${shown}${process.stdout.isTTY ? '' : '\n'}`);
   if (!process.stdout.isTTY) return () => {};

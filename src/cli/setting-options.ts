@@ -6,15 +6,16 @@ import { flagName } from '../config/serve-config.ts';
 export function settingOptions(schema: z.ZodObject): Option[] {
   const { properties = {} } = z.toJSONSchema(schema, { io: 'input' });
   return Object.keys(schema.shape).map((key) => {
-    const {
-      type,
-      enum: choices,
-      default: fallback,
-      description = '',
-    } = properties[key] as z.core.JSONSchema.BaseSchema;
-    const value = choices?.join('|') ?? (type === 'array' ? 'list' : type === 'integer' ? 'n' : 'value');
+    const property = properties[key] as z.core.JSONSchema.BaseSchema;
+    const { type, default: fallback, description = '' } = property;
+    const value = placeholder(property);
     const shown =
       fallback === undefined || (Array.isArray(fallback) && fallback.length === 0) ? '' : ` (default: ${fallback})`;
     return new Option(type === 'boolean' ? flagName(key) : `${flagName(key)} <${value}>`, description + shown);
   });
+}
+
+function placeholder({ type, enum: choices, const: word, anyOf }: z.core.JSONSchema.BaseSchema): string {
+  if (anyOf !== undefined) return anyOf.map(placeholder).join('|');
+  return String(word ?? choices?.join('|') ?? (type === 'array' ? 'list' : type === 'integer' ? 'n' : 'value'));
 }

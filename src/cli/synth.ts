@@ -28,7 +28,9 @@ export function synthCommand(): Command {
 async function synthFleet(options: SynthOptions): Promise<void> {
   const sources = valueSources(options);
   const { loadValues } = await import('../values/load.ts');
+  const { printWarnings } = await import('../values/warnings.ts');
   const values = loadValues(sources);
+  printWarnings(values);
   // After the values, since it takes most of the time and bad values do not need it.
   const { synthesize } = await import('../../charts/synthesize.ts');
   const { fileName, yaml } = synthesize(values);

@@ -4,6 +4,8 @@
  */
 export function fromText(schema: unknown, text: string): unknown {
   switch (typeOf(schema)) {
+    // Of a number and a word, such as `auto`.
+    case 'union':
     case 'number':
       return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
     case 'boolean':

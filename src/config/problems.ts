@@ -41,11 +41,18 @@ function explain(
     }));
   }
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const kinds = issue.errors.flat().filter(({ code, path }) => path.length === 0 && ofAnotherKind(code));
+    if (kinds.length === issue.errors.flat().length) {
+      const choices = [...new Set(kinds.map((kind) => rule(kind).replace(/^must be /, '')))].join(' or ');
+      return [{ path: dotted, message: `must be ${choices}. Got ${print(valueAt(input, path))}.` }];
+    }
     const deepest = issue.errors.reduce((best, next) => (depth(next) > depth(best) ? next : best));
     return deepest.flatMap((inner) => explain(inner, [...path, ...inner.path], input, knownKeys));
   }
   return [{ path: dotted, message: `${rule(issue)}. Got ${print(valueAt(input, path))}.` }];
 }
+
+const ofAnotherKind = (code: string) => code === 'invalid_type' || code === 'invalid_value';
 
 const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(...issues.map((issue) => issue.path.length));
 

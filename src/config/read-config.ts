@@ -4,6 +4,7 @@ import { fromText } from './from-text.ts';
 import { type Circumstances, type IgnoredBy, ignoredSettings, type SourceKind } from './ignored-settings.ts';
 import { didYouMean, problemsOf, UsageError } from './problems.ts';
 import {
+  type AskedConfig,
   environmentName,
   flagName,
   type ServeConfig,
@@ -32,7 +33,7 @@ interface Given {
 const DEFAULTS = serveConfigSchema.parse({});
 
 /** Reads the configuration once: flags before environment before file. Throws a UsageError with every problem. */
-export function readServeConfig({ flags, environment, file, source = 'module' }: ConfigSources): ServeConfig {
+export function readAskedConfig({ flags, environment, file, source = 'module' }: ConfigSources): AskedConfig {
   const problems: string[] = unknownVariables(environment);
   const given = new Map<ServeConfigKey, Given>();
   for (const [key, value] of Object.entries(file === undefined ? {} : readFile(file))) {
@@ -90,6 +91,13 @@ export function readServeConfig({ flags, environment, file, source = 'module' }:
   }
   if (problems.length > 0 || !parsed.success) throw new UsageError(problems);
   return parsed.data;
+}
+
+/** The same for those who start a server themselves, without the measuring that `--max-connections auto` is. */
+export function readServeConfig(sources: ConfigSources): ServeConfig {
+  const { maxConnections, ...config } = readAskedConfig(sources);
+  if (maxConnections !== 'auto') return { ...config, maxConnections };
+  throw new UsageError(['--max-connections must be a number here. Got auto, which berth serve alone works out.']);
 }
 
 function readFile(path: string): Record<string, unknown> {

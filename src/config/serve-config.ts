@@ -5,6 +5,10 @@ import { duration, port, size } from './units.ts';
 export const TRANSPORTS = ['stdio', 'sse', 'streamable-http', 'http-compat'] as const;
 export type TransportName = (typeof TRANSPORTS)[number];
 
+/** A number of connections, where `auto` would say too little. */
+export const connectionCount = z.int().min(1).max(1_000_000);
+export const DEFAULT_MAX_CONNECTIONS = 1000;
+
 const hostNames = z.array(z.string().min(1).max(253));
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
@@ -20,7 +24,10 @@ export const serveConfigSchema = z.strictObject({
     .default(9464)
     .describe('port for metrics, probes and /connections; keep it out of the public Service'),
   workers: z.int().min(1).max(256).default(1).describe('processes on this machine that share the port as one fleet'),
-  maxConnections: z.int().min(1).max(1_000_000).default(1000).describe('connections that one worker holds at most'),
+  maxConnections: z
+    .union([connectionCount, z.literal('auto')])
+    .default(DEFAULT_MAX_CONNECTIONS)
+    .describe('connections that one worker holds at most; auto: as many as its memory has room for'),
   sessionIdleTimeout: duration('1s').prefault('30m').describe('a session unused for so long is closed'),
   parkAfter: duration('1s').prefault('60s').describe('a quiet parkable session is parked after this'),
   maxParked: z.int().min(0).optional().describe('records of parked sessions to keep; 10 × the cap if not set'),
@@ -98,8 +105,13 @@ export const serveConfigSchema = z.strictObject({
     .describe('environment variables that a command gets beside PATH, HOME and the like; NAME* for all that begin so'),
 });
 
-/** The validated configuration of one worker: durations in milliseconds, sizes in bytes. */
-export type ServeConfig = Readonly<z.output<typeof serveConfigSchema>>;
+/** The validated configuration as it was asked for: durations in milliseconds, sizes in bytes. */
+export type AskedConfig = Readonly<z.output<typeof serveConfigSchema>>;
+
+/** The same for one worker that serves: by then `auto` is a number. */
+export interface ServeConfig extends AskedConfig {
+  readonly maxConnections: number;
+}
 export type ServeConfigKey = keyof ServeConfig;
 
 export const serveConfigKeys = Object.keys(serveConfigSchema.shape) as readonly ServeConfigKey[];

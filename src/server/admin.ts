@@ -16,7 +16,11 @@ export interface Reports<Connections = object> {
 type AnswerProbe = (path: string, res: ServerResponse) => boolean;
 
 /** Listens on the port for probes, `/metrics` and `/connections`. It is never part of the public Service. */
-export function listenForAdmin(config: ServeConfig, reports: Reports, answerProbe: AnswerProbe): Promise<Listener> {
+export function listenForAdmin(
+  config: Pick<ServeConfig, 'host' | 'adminPort' | 'bodyTimeout'>,
+  reports: Reports,
+  answerProbe: AnswerProbe,
+): Promise<Listener> {
   const { host, adminPort: port, bodyTimeout: requestTimeout } = config;
   // One socket is enough for those who ask here.
   return listen({ host, port, sockets: 1, requestTimeout, onRequest: createAdminListener(reports, answerProbe) });

@@ -1,23 +1,13 @@
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
+import { oldSpaceLimit } from './memory-limit.ts';
 
-const FLAG = /--max[-_]old[-_]space[-_]size[= ](\d+)/;
-const MEBIBYTE = 2 ** 20;
 /** Where memory is short V8 collects all the time; what was kept longer ago than this may be garbage by now. */
 const NEWS_MS = 10_000;
 
-/**
- * Bytes that live objects may have at most. V8's own number has room for young objects on top, 192 MiB where the limit
- * was set by a flag, which nothing that lives on can use.
- */
-export function heapLimit(): number {
-  const told = FLAG.exec([...process.execArgv, process.env['NODE_OPTIONS']].join(' '))?.[1];
-  return told === undefined ? getHeapStatistics().heap_size_limit : Number(told) * MEBIBYTE;
-}
-
 /** Follows what V8 keeps: what is in use between two of its collections is mostly garbage. */
 export class KeptHeap {
-  readonly #limit = heapLimit();
+  readonly #limit = oldSpaceLimit();
   readonly #clock: () => number;
   #kept = 0;
   #at = Number.NEGATIVE_INFINITY;

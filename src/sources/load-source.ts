@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import example from '../../examples/hello/server.ts';
-import type { ServeConfig } from '../config/serve-config.ts';
+import type { AskedConfig } from '../config/serve-config.ts';
 import { loadModule, sourceOf } from './load-module.ts';
 import type { Source } from './source.ts';
 import type { SourceSpec } from './source-spec.ts';
 
 export interface LoadOptions {
-  readonly config: ServeConfig;
+  readonly config: AskedConfig;
   readonly log: Logger;
   /** What a command's environment is chosen from. */
   readonly environment: Readonly<Record<string, string | undefined>>;

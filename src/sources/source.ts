@@ -46,6 +46,10 @@ export interface Source {
   readonly wellKnown?: (req: IncomingMessage, res: ServerResponse) => void;
   /** Whether the server behind it can be reached; always so where there is none. */
   readonly reachable?: boolean;
+  /** Bytes of memory that the processes of its sessions take at this moment; `undefined` where that can not be known. */
+  readonly childrenMemory?: () => Promise<number | undefined>;
+  /** Told, where the configuration did not say, how many sessions there may be; called once, before the first client. */
+  limitTo?(maxConnections: number): void;
   /** Lets go of what it holds, once all sessions have ended. */
   close?(): Promise<void>;
 }

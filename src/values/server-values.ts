@@ -1,11 +1,18 @@
 import { z } from 'zod';
-import { type ServeConfig, type ServeConfigKey, serveConfigKeys, serveConfigSchema } from '../config/serve-config.ts';
+import {
+  connectionCount,
+  DEFAULT_MAX_CONNECTIONS,
+  type ServeConfig,
+  type ServeConfigKey,
+  serveConfigKeys,
+  serveConfigSchema,
+} from '../config/serve-config.ts';
 import { size } from '../config/units.ts';
 import { commandLine, environmentVariables, objectName, rawList, reachablePort, secretKey } from './fragments.ts';
 import { imageValues } from './image-values.ts';
 
 /** What `berth serve` does when it is told nothing. */
-export const serveDefaults: ServeConfig = serveConfigSchema.parse({});
+export const serveDefaults: ServeConfig = { ...serveConfigSchema.parse({}), maxConnections: DEFAULT_MAX_CONNECTIONS };
 
 /** Settings that a values file has no say in, and why. */
 export const notInPods: Readonly<Partial<Record<ServeConfigKey, string>>> = {
@@ -21,14 +28,27 @@ export type Setting = Exclude<ServeConfigKey, 'host' | 'workers' | 'peers' | 'pe
 /** The settings that a values file may hold in this version. */
 export const settings: readonly Setting[] = serveConfigKeys.filter((key): key is Setting => !(key in notInPods));
 
-/** The charts know most names already, so that this list only adds to them. */
 const ALLOWED_HOSTS = 'Host names to accept beside those of the Service, the ingress and the route; * allows any';
 
 type Shape = typeof serveConfigSchema.shape;
 type Given<T> = T extends z.ZodDefault<infer Inner> | z.ZodPrefault<infer Inner> | z.ZodOptional<infer Inner>
   ? Inner
   : T;
-type SettingsShape = { readonly [K in Setting]: z.ZodOptional<Given<Shape[K]>> };
+type SettingsShape = { readonly [K in Setting]: z.ZodOptional<K extends keyof InPods ? InPods[K] : Given<Shape[K]>> };
+
+/** Settings that take less in a values file than as a flag. */
+const inPods = {
+  port: reachablePort,
+  adminPort: reachablePort,
+  maxConnections: connectionCount,
+};
+type InPods = typeof inPods;
+
+/** What is said otherwise of settings that mean something else, or less, there. */
+const DESCRIPTIONS: Readonly<Partial<Record<Setting, string>>> = {
+  allowedHosts: ALLOWED_HOSTS,
+  maxConnections: 'connections that one worker holds at most',
+};
 
 /** The text or number that stands for a setting's default in a values file, if it has one. */
 export function defaultOf(key: Setting): unknown {
@@ -40,12 +60,11 @@ export function defaultOf(key: Setting): unknown {
 function settingSchema(key: Setting): z.ZodType {
   const field: z.ZodType = serveConfigSchema.shape[key];
   const wrapped = field instanceof z.ZodDefault || field instanceof z.ZodPrefault || field instanceof z.ZodOptional;
-  const inner = key === 'port' || key === 'adminPort' ? reachablePort : wrapped ? (field.unwrap() as z.ZodType) : field;
-  if (key === 'allowedHosts') return inner.optional().describe(ALLOWED_HOSTS);
-  const fallback = defaultOf(key);
-  return inner
-    .optional()
-    .meta({ description: field.description ?? key, ...(fallback === undefined ? {} : { default: fallback }) });
+  const inner = key in inPods ? inPods[key as keyof InPods] : wrapped ? (field.unwrap() as z.ZodType) : field;
+  const description = DESCRIPTIONS[key] ?? field.description ?? key;
+  // The charts know most names already, so that what is given adds to them.
+  const fallback = key === 'allowedHosts' ? undefined : defaultOf(key);
+  return inner.optional().meta({ description, ...(fallback === undefined ? {} : { default: fallback }) });
 }
 
 const settingsShape = Object.fromEntries(settings.map((key) => [key, settingSchema(key)])) as unknown as SettingsShape;

@@ -3,7 +3,7 @@ import { type Problem, problemsOf, UsageError } from '../config/problems.ts';
 import { autoscalingChecks } from './autoscaling-checks.ts';
 import { fleetChecks } from './fleet-checks.ts';
 import { knownKeys } from './known-keys.ts';
-import { notAvailable } from './not-available.ts';
+import { notAvailable, onlyFlags } from './not-available.ts';
 import { objectChecks } from './object-checks.ts';
 import { scalingChecks } from './scaling-checks.ts';
 import { type Values, type ValuesInput, valuesSchema } from './schema.ts';
@@ -42,7 +42,8 @@ function shapeProblems(error: z.ZodError, tree: unknown): readonly Problem[] {
       ? (notAvailable.get(path) ?? message)
       : message.startsWith('Invalid key in record')
         ? 'is not a key that a label may have.'
-        : `${message}${/^must be a string\. Got [-\dtf]/.test(message) ? ' Quote it, or use --set-string.' : ''}`,
+        : (onlyFlags.get(`${path} ${message}`) ??
+          `${message}${/^must be a string\. Got [-\dtf]/.test(message) ? ' Quote it, or use --set-string.' : ''}`),
   }));
 }
 

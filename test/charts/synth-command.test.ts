@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -79,6 +79,24 @@ test('-f, --set, --set-string, --set-json and --set-file all reach the objects',
   );
   for (const part of ['localhost/berth:dev', '--max-connections=7', 'a: "1"', 'disk: ssd', 'note: from a file']) {
     expect(yaml).toContain(part);
+  }
+});
+
+test('what can not fit is warned of on stderr, and the objects are the same', async () => {
+  const values = ['-f', 'examples/values/minimal.yaml'];
+  const set = '--set server.maxConnections=100000 --set resources.limits.memory=256Mi'.split(' ');
+  for (const args of [
+    ['src/cli/main.ts', 'synth', ...values],
+    ['charts/main.ts', ...values],
+  ]) {
+    const env = { ...process.env, CDK8S_OUTDIR: freshDirectory() };
+    const run = (...more: readonly string[]) =>
+      spawnSync(process.execPath, [...args, ...more], { encoding: 'utf8', env });
+    const { status, stdout, stderr } = run(...set);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^Warning: resources\.limits\.memory is 256Mi and server\.maxConnections 100000: [^\n]*\n$/);
+    expect(stdout).not.toContain('Warning');
+    expect(run().stderr).toBe('');
   }
 });
 

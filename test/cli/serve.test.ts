@@ -86,7 +86,9 @@ test('a port that is in use is told, even though sockets may share ports', async
 test('--help shows every setting with its default', () => {
   const { status, stdout } = berth('serve', '--help');
   expect(status).toBe(0);
-  expect(stdout).toMatch(/--max-connections <n>\s+connections that one worker holds at most\s+\(default: 1000\)/);
+  expect(stdout).toMatch(
+    /--max-connections <n\|auto>\s+connections that one worker holds at most; auto: [^)]*\(default: 1000\)/,
+  );
   expect(stdout).toContain('BERTH_MAX_CONNECTIONS');
 });
 

@@ -28,7 +28,14 @@ function folderWith(values: string): string {
 }
 
 function up(cwd: string, ...args: string[]) {
-  const child = spawn(process.execPath, [main, 'up', '--port', '0', '--admin-port', '0', ...args], { cwd });
+  return upWith({}, cwd, ...args);
+}
+
+function upWith(environment: Readonly<Record<string, string>>, cwd: string, ...args: string[]) {
+  const child = spawn(process.execPath, [main, 'up', '--port', '0', '--admin-port', '0', ...args], {
+    cwd,
+    env: { ...process.env, ...environment },
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   const said = { out: '', err: '' };
   child.stdout.on('data', (chunk) => (said.out += chunk));
@@ -85,6 +92,18 @@ test('up serves a module of this machine in place of the one in the image', asyn
     () => second.said.out,
     (out) => out.includes('Connections held'),
   );
+});
+
+test('up tells the number that its workers found out for themselves', async () => {
+  const folder = folderWith(VALUES.replace('  maxConnections: 2\n', '').replace('replicas: 3', 'replicas: 2'));
+  const { said } = upWith({ BERTH_MAX_CONNECTIONS: 'auto' }, folder);
+  const [, metrics = '', sum = ''] = await eventually(
+    () => /Metrics: (http:\S+)[\s\S]*Connections held: 0 of (\d+)/.exec(said.out) ?? [],
+    ({ length }) => length > 0,
+  );
+  expect(Number(sum)).toBeGreaterThan(2);
+  expect(said.out).toContain(`, ${sum} connections at most (2 workers). `);
+  expect(await (await fetch(metrics)).text()).toContain(`mcp_max_connections ${sum}\n`);
 });
 
 test('up can not run an image, and says what can be done', async () => {

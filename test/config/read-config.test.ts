@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/config/problems.ts';
-import { type ConfigSources, readServeConfig } from '../../src/config/read-config.ts';
+import { type ConfigSources, readAskedConfig, readServeConfig } from '../../src/config/read-config.ts';
 import { environmentName, flagName, parkedLimit, serveConfigKeys } from '../../src/config/serve-config.ts';
 
 const read = (sources: Partial<ConfigSources>) => readServeConfig({ flags: {}, environment: {}, ...sources });
@@ -117,12 +117,24 @@ test('ten times as many parked records are kept as a worker holds connections, u
   expect(parkedLimit(read({ flags: { maxConnections: '25', maxParked: '0' } }))).toBe(0);
 });
 
+test('the number of connections may be left to berth, by flag, variable and file', () => {
+  const given: readonly Partial<ConfigSources>[] = [
+    { flags: { maxConnections: 'auto' } },
+    { environment: { BERTH_MAX_CONNECTIONS: 'auto' } },
+    { file: file('maxConnections: auto\n') },
+  ];
+  for (const sources of given) {
+    expect(readAskedConfig({ flags: {}, environment: {}, ...sources }).maxConnections).toBe('auto');
+    expect(() => read(sources)).toThrow('--max-connections must be a number here. Got auto');
+  }
+});
+
 describe('bad values name what was given, what was found and what is allowed', () => {
   const rows: readonly (readonly [Partial<ConfigSources>, string])[] = [
     [{ flags: { maxConnections: '0' } }, '--max-connections must be at least 1. Got 0.'],
     [{ flags: { maxConnections: '-3' } }, '--max-connections must be at least 1. Got -3.'],
-    [{ flags: { maxConnections: 'many' } }, '--max-connections must be a number. Got "many".'],
-    [{ flags: { maxConnections: '1.5' } }, '--max-connections must be an integer. Got 1.5.'],
+    [{ flags: { maxConnections: 'many' } }, '--max-connections must be a number or auto. Got "many".'],
+    [{ flags: { maxConnections: '1.5' } }, '--max-connections must be an integer or auto. Got 1.5.'],
     [{ flags: { port: '70000' } }, '--port must be at most 65535. Got 70000.'],
     [{ environment: { BERTH_PORT: '70000' } }, 'BERTH_PORT must be at most 65535. Got 70000.'],
     [{ flags: { bodyTimeout: 'soon' } }, '--body-timeout must be a duration such as 500ms, 30s or 1h30m. Got "soon".'],

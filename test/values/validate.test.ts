@@ -35,6 +35,10 @@ describe('one wrong key is one sentence that names it, what was found and what i
     [{ server: { maxConnections: 0 } }, 'server.maxConnections must be at least 1. Got 0.'],
     [{ server: { maxConnections: -3 } }, 'server.maxConnections must be at least 1. Got -3.'],
     [{ server: { maxConnections: 'many' } }, 'server.maxConnections must be a number. Got "many".'],
+    [
+      { server: { maxConnections: 'auto' } },
+      'server.maxConnections must be a number: the autoscaler’s target, the memory of the pods and the operator go by it before there is a pod. Run berth serve --max-connections auto in a container with the memory that the pods are to have, and give the number that it logs. Got "auto".',
+    ],
     [{ server: { maxConnections: 1.5 } }, 'server.maxConnections must be an integer. Got 1.5.'],
     [{ service: { port: 70000 } }, 'service.port must be at most 65535. Got 70000.'],
     [{ server: { port: 0 } }, 'server.port must be at least 1. Got 0.'],

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServeConfig } from '../../config/serve-config.ts';
+import type { AskedConfig } from '../../config/serve-config.ts';
 import type { DrainReport } from '../../server/drain.ts';
 import type { Log } from '../../server/log.ts';
 import type { SourceSpec } from '../../sources/source-spec.ts';
@@ -8,7 +8,7 @@ import type { Listening } from './messages.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 export interface CrewOptions {
-  readonly config: ServeConfig;
+  readonly config: AskedConfig;
   readonly source: SourceSpec;
   readonly log: Log;
   /** Told of each worker that ended without having been stopped. */
@@ -36,6 +36,11 @@ export class Crew {
   /** The workers that serve at this moment. */
   get serving(): readonly WorkerProcess[] {
     return [...this.#workers].filter(({ serving }) => serving);
+  }
+
+  /** The connections that all workers which serve hold at most. */
+  get maxConnections(): number {
+    return this.serving.reduce((total, worker) => total + worker.maxConnections, 0);
   }
 
   /** Starts one worker, then, on the same port, the others; rejects with what the first of them to fail says. */
@@ -72,7 +77,13 @@ export class Crew {
 
   #fork(): WorkerProcess {
     const { config, source } = this.#options;
-    const assignment = { config: { ...config, port: this.#port }, source, key: this.#key, peers: this.#peersOf() };
+    const assignment = {
+      config: { ...config, port: this.#port },
+      source,
+      key: this.#key,
+      peers: this.#peersOf(),
+      supervisor: process.memoryUsage.rss(),
+    };
     const worker = new WorkerProcess(assignment, () => this.#announce());
     this.#workers.add(worker);
     return worker;

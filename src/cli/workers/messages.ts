@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import type { ServeConfig } from '../../config/serve-config.ts';
+import type { AskedConfig } from '../../config/serve-config.ts';
 import type { DrainReport } from '../../server/drain.ts';
 import type { Connections } from '../../server/metrics.ts';
 import type { SourceSpec } from '../../sources/source-spec.ts';
@@ -15,12 +15,14 @@ export interface Answers {
 
 /** All that a worker has to know to serve. */
 export interface Assignment {
-  readonly config: ServeConfig;
+  readonly config: AskedConfig;
   readonly source: SourceSpec;
   /** 32 random bytes, the same for all workers. */
   readonly key: Uint8Array;
   /** `host:port` of the other workers' peer listeners. */
   readonly peers: readonly string[];
+  /** Bytes of memory of the supervisor itself. */
+  readonly supervisor: number;
 }
 
 /** From the supervisor to a worker. */
@@ -36,6 +38,8 @@ export interface Listening {
   /** Of the server definition. */
   readonly name: string;
   readonly port: number;
+  /** Connections that it holds at most. */
+  readonly maxConnections: number;
 }
 
 /** From a worker to the supervisor. */

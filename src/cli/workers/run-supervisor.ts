@@ -34,10 +34,10 @@ export async function runSupervisor({ config, log, source, started, stopping }: 
   if (running === undefined) {
     log.info('Stopped before all workers had started');
   } else {
-    const maxConnections = workers * config.maxConnections;
     const { name, port } = running;
+    const { maxConnections } = crew;
     log.info({ host, port, adminPort: admin.port, workers, maxConnections }, 'Started server');
-    started?.({ name, port, adminPort: admin.port, connections: () => reports.connections() });
+    started?.({ name, port, adminPort: admin.port, maxConnections, connections: () => reports.connections() });
   }
 
   const signal = await signalled;

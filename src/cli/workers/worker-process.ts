@@ -27,6 +27,7 @@ export class WorkerProcess {
   readonly #questions = new Map<number, (answer: Answers[keyof Answers]) => void>();
   readonly #onPeer: () => void;
   #servingSince: number | undefined;
+  #maxConnections = 0;
   #peerPort = 0;
   #lastQuestion = 0;
   #drained: DrainReport | undefined;
@@ -57,6 +58,11 @@ export class WorkerProcess {
 
   get serving(): boolean {
     return this.#servingSince !== undefined;
+  }
+
+  /** Connections that it holds at most; 0 while it does not serve. */
+  get maxConnections(): number {
+    return this.#maxConnections;
   }
 
   /** Where the other workers reach it; `undefined` while it has no peer listener. */
@@ -111,8 +117,9 @@ export class WorkerProcess {
         return this.#hasPeerPort(word.port);
       case 'listening':
         this.#servingSince = performance.now();
+        this.#maxConnections = word.maxConnections;
         this.#hasPeerPort(word.peerPort);
-        return this.#listening.resolve({ name: word.name, port: word.port });
+        return this.#listening.resolve(word);
       case 'failed':
         return this.#listening.reject(word.usage ? new UsageError(word.problems) : new Error(word.problems.join(' ')));
       case 'answer':

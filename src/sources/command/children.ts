@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { Child } from './child.ts';
 import { ChildLimits } from './child-limits.ts';
 import { Guard } from './guard.ts';
-import { ProcessTable } from './process-table.ts';
+import { type ProcessEntry, ProcessTable } from './process-table.ts';
 import { SHELL } from './spawn-command.ts';
 
 export interface ChildrenOptions {
@@ -72,6 +72,18 @@ export class Children {
       if (pid !== undefined) this.#guard.ended(pid);
     });
     return child;
+  }
+
+  /**
+   * Bytes of memory that all their processes take, a page that several have counted in parts; `undefined` where there is
+   * no table of processes.
+   */
+  async memory(): Promise<number | undefined> {
+    if (!this.#table.available) return undefined;
+    const pids = new Set([...this.#living].map(({ pid }) => pid));
+    const isOurs = ({ marker, group }: ProcessEntry) => marker?.startsWith(`${this.#nonce}.`) ?? pids.has(group);
+    const entries = await this.#table.read();
+    return entries.filter(isOurs).reduce((total, entry) => total + this.#table.shareOfMemory(entry), 0);
   }
 
   /** Ends all of them; resolves when none is left. */

@@ -2,7 +2,7 @@ import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { Logger } from 'pino';
 import berth from '../../../package.json' with { type: 'json' };
 import { UsageError } from '../../config/problems.ts';
-import type { ServeConfig } from '../../config/serve-config.ts';
+import type { AskedConfig } from '../../config/serve-config.ts';
 import { serversOfAnyEra } from '../bridge/any-era.ts';
 import { followChanges } from '../bridge/follow-changes.ts';
 import { modernServer } from '../bridge/modern-server.ts';
@@ -18,7 +18,7 @@ import { SharedChild } from './shared-child.ts';
 import { WarmPool } from './warm-pool.ts';
 
 export interface LoadCommandOptions {
-  readonly config: ServeConfig;
+  readonly config: AskedConfig;
   readonly log: Logger;
   /** What the command's environment is chosen from. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -33,8 +33,17 @@ export async function loadCommand(command: readonly string[], options: LoadComma
   const children = new Children({ command, environment, maxMessage, childMemory, childProcesses, log, clock });
   // One client needs one child, and another one while that is ending.
   const single = config.share || config.transport === 'stdio';
-  const [warm, limit] = single ? [0, Math.max(2, config.maxConnections)] : [config.warmChildren, config.maxConnections];
-  const pool = new WarmPool({ spawn: () => children.spawn(), warm, limit, log, clock });
+  // Until it is known how many there may be, nobody opens any but those who find out.
+  let connections = config.maxConnections === 'auto' ? Number.POSITIVE_INFINITY : config.maxConnections;
+  const pool = new WarmPool({
+    spawn: () => children.spawn(),
+    warm: single ? 0 : config.warmChildren,
+    get limit() {
+      return single ? Math.max(2, connections) : connections;
+    },
+    log,
+    clock,
+  });
   const optionsFor = (session?: string): ConversationOptions => ({
     take: (signal) => pool.take(signal),
     session,
@@ -71,6 +80,10 @@ export async function loadCommand(command: readonly string[], options: LoadComma
     createModernHandler: createMcpHandler,
     follow: (filter, notify, context, gone) =>
       followChanges(filter, { notify, gone, open: (how) => open({ ...how, context }) }),
+    childrenMemory: () => children.memory(),
+    limitTo(maxConnections) {
+      connections = maxConnections;
+    },
     async close() {
       await Promise.all([shared?.close(), pool.close()]);
       await children.close();

@@ -72,6 +72,16 @@ export class ProcessTable {
     return kilobytes * 1024;
   }
 
+  /**
+   * Bytes of memory that this process takes, files that it has mapped included and shared pages counted in parts; where
+   * the kernel does not say so, all of its resident memory. Throws as `signal` does.
+   */
+  shareOfMemory({ pid }: ProcessEntry): number {
+    const of = (file: string, key: string) =>
+      new RegExp(`^${key}:\\s*(\\d+) kB`, 'm').exec(this.#text(`${this.#root}/${pid}/${file}`) ?? '')?.[1];
+    return Number(of('smaps_rollup', 'Pss') ?? of('status', 'VmRSS') ?? 0) * 1024;
+  }
+
   async #readNext(): Promise<readonly ProcessEntry[]> {
     // That it failed is for those to know who asked for it.
     await this.#last.catch(() => {});

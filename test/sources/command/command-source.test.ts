@@ -8,7 +8,8 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readServeConfig } from '../../../src/config/read-config.ts';
+import { readAskedConfig } from '../../../src/config/read-config.ts';
+import { openSample } from '../../../src/server/auto-cap/sample-session.ts';
 import { loadCommand } from '../../../src/sources/command/command-source.ts';
 import { eventually, type Settings, startLab } from '../../server/running.ts';
 import {
@@ -28,7 +29,7 @@ const program = fileURLToPath(new URL('../../fixtures/stdio/lab-server.mjs', imp
 const environment = { PATH: process.env['PATH'] };
 
 function load(settings: Settings = {}, command: readonly string[] = [process.execPath, program], into: object[] = []) {
-  const config = readServeConfig({ flags: settings, environment: {}, source: 'command' });
+  const config = readAskedConfig({ flags: settings, environment: {}, source: 'command' });
   const log = pino({ base: null }, { write: (line: string) => void into.push(JSON.parse(line)) });
   return loadCommand(command, { config, log, environment: { ...environment, SECRET: 'x', BERTH_X: 'y' } });
 }
@@ -168,6 +169,27 @@ describe('a child for each session', () => {
     const client = await connect(lab.url);
     expect(await said(client, 'variable', { name: 'SECRET' })).toBe('x');
     expect(await said(client, 'variable', { name: 'BERTH_X' })).toBe('unset');
+  });
+
+  test('waits for another to be gone, when there are as many as were said to fit after it was loaded', async () => {
+    const { definition, limitTo, close } = await load({ maxConnections: 'auto', warmChildren: '0' });
+    onTestFinished(() => close?.());
+    const open = () =>
+      openSample({ definition, startLimit: 10_000, failed: (error) => expect.unreachable(`${error}`) });
+    limitTo?.(1);
+    const first = await open();
+    const seen: string[] = [];
+    const second = open().then((sample) => {
+      seen.push('second opened');
+      return sample;
+    });
+    // By then a second process would be there as well.
+    const other = await load({ warmChildren: '0' });
+    await other.close?.();
+    seen.push('first closes');
+    await first.close();
+    await (await second).close();
+    expect(seen).toEqual(['first closes', 'second opened']);
   });
 
   test('serves one request of the modern era', async () => {

@@ -24,8 +24,20 @@ async function tableThatFails() {
     await writeFile(join(root, pid, 'environ'), 'BERTH_CHILD=x.1\0');
   }
   const table = new ProcessTable(clock, root);
-  return { table, fail: () => renameSync(root, elsewhere), mend: () => renameSync(elsewhere, root) };
+  return { root, table, fail: () => renameSync(root, elsewhere), mend: () => renameSync(elsewhere, root) };
 }
+
+test('memory counts shared pages in parts where the kernel says so, and as a whole elsewhere', async () => {
+  const { root, table } = await tableThatFails();
+  const [entry] = await table.read();
+  if (entry === undefined) throw new Error('The table has no process.');
+  await writeFile(join(root, '77', 'status'), 'VmHWM:\t   90 kB\nVmRSS:\t   80 kB\n');
+  expect(table.shareOfMemory(entry)).toBe(80 * 1024);
+  await writeFile(join(root, '77', 'smaps_rollup'), 'Rss:       80 kB\nPss:       30 kB\nPss_Anon:  20 kB\n');
+  expect(table.shareOfMemory(entry)).toBe(30 * 1024);
+  rmSync(join(root, '77'), { recursive: true });
+  expect(table.shareOfMemory(entry)).toBe(0);
+});
 
 test('a reading that fails does so alone: the next one is as good as ever', async () => {
   const { table, fail, mend } = await tableThatFails();

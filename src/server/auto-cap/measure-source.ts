@@ -1,0 +1,55 @@
+import { UPSTREAM_BYTES } from '../../config/memory-costs.ts';
+import { UsageError } from '../../config/problems.ts';
+import type { AskedConfig } from '../../config/serve-config.ts';
+import type { Source } from '../../sources/source.ts';
+import { startLimitOf } from '../legacy/server-object.ts';
+import type { Log } from '../log.ts';
+import type { LiveMemory } from './live-memory.ts';
+import { type Measured, measureSessions } from './measure-sessions.ts';
+import { openSample } from './sample-session.ts';
+
+export interface MeasureSourceOptions {
+  readonly config: Pick<AskedConfig, 'upstream' | 'childMemory' | 'share' | 'startTimeout'>;
+  readonly log: Log;
+  /** Reads this process's memory. */
+  live(): Promise<LiveMemory>;
+  /** Bytes that samples may fill. */
+  readonly room: number;
+}
+
+/** A server elsewhere may not be there yet, and its memory is its own affair; what is here is always the same. */
+const OF_UPSTREAM: Measured = {
+  each: { heap: UPSTREAM_BYTES, external: 0, children: 0 },
+  shared: { heap: 0, external: 0, children: 0 },
+  sessions: 0,
+};
+
+/** Measures the sessions of a source; a UsageError says why that can not be done. */
+export async function measureSource(source: Source, options: MeasureSourceOptions): Promise<Measured> {
+  const { config, log, live, room } = options;
+  if (config.upstream !== undefined) return OF_UPSTREAM;
+  const { definition, childrenMemory } = source;
+  // What each may use at most is known.
+  const readChildren = config.childMemory === undefined ? childrenMemory : undefined;
+  if (readChildren !== undefined && (await readChildren()) === undefined) {
+    throw new UsageError([
+      '--max-connections auto reads the memory of the command’s processes, and there is no /proc to read it from. Give --child-memory, or a number.',
+    ]);
+  }
+  const failed = (error: unknown) => log.error({ err: error }, 'Server object failed');
+  const startLimit = startLimitOf(config.startTimeout);
+  try {
+    return await measureSessions({
+      open: () => openSample({ definition, startLimit, failed }),
+      read: async () => ({ ...(await live()), children: (await readChildren?.()) ?? 0 }),
+      processes: childrenMemory !== undefined && !config.share,
+      room,
+      clock: () => performance.now(),
+    });
+  } catch (error) {
+    const why = (error instanceof Error ? error.message : String(error)).replace(/\.?$/, '.');
+    throw new UsageError([
+      `--max-connections auto opened a session of ${definition.name} to measure what one takes, and failed: ${why} Mend the server, or give a number.`,
+    ]);
+  }
+}
