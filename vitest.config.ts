@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/cluster/**', 'test/third-party/**', ...TIMED],
+          exclude: ['test/cluster/**', 'test/third-party/**', 'test/ratios/**', ...TIMED],
           testTimeout: 30_000,
           expect: PATIENT,
           // Many tests wait more than they work; on two cores vitest would run one file at a time.
@@ -51,6 +51,14 @@ export default defineConfig({
           expect: PATIENT,
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'ratios',
+          include: ['test/ratios/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
         },
       },
       {

@@ -1,10 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { failuresText } from '../src/load/report-text.ts';
+import { type CallCost, measureCalls } from './call-cost.ts';
 import { type Generator, generate } from './generate.ts';
-import { cpuSeconds } from './peers/cpu.ts';
 import { Rounds, spreadOf } from './rounds.ts';
-import { BERTH_NAMES, peersNamed, type Server, type ServerName, startServer } from './servers.ts';
+import { BERTH_NAMES, peersNamed, type ServerName, startServer } from './servers.ts';
 import { percentile } from './spread.ts';
 import { goalLine, table } from './table.ts';
 
@@ -31,36 +29,7 @@ const WARM_UP_SECONDS = 2;
 /** No product, but what HTTP and the SDK cost. */
 const FLOORS: readonly ServerName[] = ['bare', 'thirty-lines'];
 
-interface Cell {
-  readonly perSecond: number;
-  readonly p50: number;
-  readonly p99: number;
-  /** Microseconds of the server's CPU per call; what opening and closing the sessions took is in it. */
-  readonly cpu: number;
-  /** The generator's share of a core, in percent: near 100 it was the limit and not the server. */
-  readonly generator: number;
-  readonly failures: string;
-}
-
-async function measure(server: Server, sessions: number): Promise<Cell> {
-  const before = cpuSeconds(server.pids());
-  const { perSecond, latency, generatorCpu, outcomes, ...calls } = await generate(generator, server, sessions, seconds);
-  // The last sessions are closed without waiting for their processes to end.
-  await sleep(200);
-  const used = cpuSeconds(server.pids()) - before;
-  const { p50 = Number.NaN, p99 = Number.NaN } = latency ?? {};
-  const cpu = (used * 1_000_000) / (perSecond * calls.seconds);
-  return {
-    perSecond,
-    p50,
-    p99,
-    cpu,
-    generator: (100 * generatorCpu) / calls.seconds,
-    failures: failuresText(outcomes),
-  };
-}
-
-const cells = new Rounds<Cell>();
+const cells = new Rounds<CallCost>();
 const cellOf = (name: ServerName, sessions: number) => `${name}, ${sessions} session(s)`;
 
 for (let round = 0; round < Number(values.rounds); round++) {
@@ -69,7 +38,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
     try {
       await generate(generator, server, Math.max(...counts), WARM_UP_SECONDS);
       for (const sessions of counts) {
-        cells.add(cellOf(name, sessions), await measure(server, sessions));
+        cells.add(cellOf(name, sessions), await measureCalls(generator, server, sessions, seconds));
       }
     } finally {
       await server.stop();
@@ -77,7 +46,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
   }
 }
 
-type Read = (cell: Cell) => number;
+type Read = (cell: CallCost) => number;
 const cpu: Read = (cell) => cell.cpu;
 const perSecond: Read = (cell) => cell.perSecond;
 

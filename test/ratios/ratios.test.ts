@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest';
+import { type CallCost, measureCalls } from '../../bench/call-cost.ts';
+import { generate } from '../../bench/generate.ts';
+import { measureIdleSessions } from '../../bench/idle-cost.ts';
+import type { Memory } from '../../bench/live-memory.ts';
+import { Rounds, spreadOf } from '../../bench/rounds.ts';
+import { type ServerName, startServer } from '../../bench/servers.ts';
+import { percentile } from '../../bench/spread.ts';
+
+// Whether berth is still as far ahead as it was. Each bound is a ratio within one run, between what bench/README.md says was
+// seen and the goal that is next to it, with room for a machine that does other work as well.
+
+const SESSIONS = 50;
+const SECONDS = 2;
+const ROUNDS = 3;
+const IDLE = 1_000;
+
+/** Says what was seen, whether or not it passes. */
+function median(what: string, ratios: readonly number[]): number {
+  process.stdout.write(`${what}: ${spreadOf(ratios)}\n`);
+  return percentile(ratios, 50);
+}
+
+test('a call costs no more of what others take for it than it did', { timeout: 240_000 }, async () => {
+  const names = ['berth', 'thirty-lines', 'sdk-v1', 'berth-modern', 'berth-reusable', 'sdk-v2-modern'] as const;
+  const costs = new Rounds<CallCost>();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of names) {
+      const server = await startServer(name);
+      try {
+        await generate('lean', server, SESSIONS, 1);
+        costs.add(name, await measureCalls('lean', server, SESSIONS, SECONDS));
+      } finally {
+        await server.stop();
+      }
+    }
+  }
+  for (const name of names) expect(costs.of(name).map(({ failures }) => failures)).toEqual(['', '', '']);
+  const cpu = (name: ServerName, other: ServerName) =>
+    median(
+      `CPU per call, ${name} ÷ ${other}`,
+      costs.ratios(name, other, (cost) => cost.cpu),
+    );
+  const rate = (name: ServerName, other: ServerName) =>
+    median(
+      `calls a second, ${name} ÷ ${other}`,
+      costs.ratios(name, other, ({ perSecond }) => perSecond),
+    );
+  expect.soft(cpu('berth', 'thirty-lines')).toBeLessThan(0.95);
+  expect.soft(cpu('berth', 'sdk-v1')).toBeLessThan(0.35);
+  expect.soft(rate('berth', 'sdk-v1')).toBeGreaterThan(3);
+  expect.soft(cpu('berth-modern', 'sdk-v2-modern')).toBeLessThan(0.6);
+  expect.soft(rate('berth-modern', 'sdk-v2-modern')).toBeGreaterThan(1.7);
+  expect.soft(rate('berth-reusable', 'sdk-v2-modern')).toBeGreaterThan(4);
+});
+
+test('an idle session holds no more of what a bare stream does than it did', { timeout: 240_000 }, async () => {
+  const rows = [
+    ['bare', 5],
+    ['berth', 5],
+    ['berth', 50],
+  ] as const;
+  const seen = new Rounds<Memory>();
+  for (const [name, tools] of rows) {
+    const [memory] = await measureIdleSessions(name, tools, [IDLE]);
+    if (memory !== undefined) seen.add(`${name} ${tools}`, memory);
+  }
+  for (const tools of [5, 50]) {
+    const ratios = seen.ratios(`berth ${tools}`, 'bare 5', ({ live }) => live);
+    expect.soft(median(`live heap of an idle session, berth with ${tools} tools ÷ bare`, ratios)).toBeLessThan(2.2);
+  }
+});
