@@ -23,6 +23,7 @@ const HTTP_ONLY: readonly ServeConfigKey[] = [
   'adminPort',
   'workers',
   'maxConnections',
+  'maxCallDelay',
   'sessionIdleTimeout',
   'parkAfter',
   'maxParked',

@@ -54,15 +54,15 @@ export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse 
 /** Whether a parsed value is one well-formed JSON-RPC message as MCP uses them: ids are strings or integers. */
 export function isMessage(value: unknown): value is JsonRpcMessage {
   if (!isObject(value) || value['jsonrpc'] !== '2.0') return false;
-  if ('method' in value) {
-    const { method, id, params } = value;
-    // The SDKs take no other keys; what they drop in silence must be told here.
-    if (Object.keys(value).some((key) => !MESSAGE_KEYS.has(key))) return false;
-    return typeof method === 'string' && (id === undefined || isId(id)) && (params === undefined || isObject(params));
-  }
-  if ('result' in value) return isId(value['id']) && isObject(value['result']);
-  const { error, id } = value;
-  return isObject(error) && typeof error['code'] === 'number' && (id === undefined || id === null || isId(id));
+  // The SDKs take no other keys; what they drop in silence must be told here.
+  const keys = 'method' in value ? CALL_KEYS : 'result' in value ? RESULT_KEYS : ERROR_KEYS;
+  if (Object.keys(value).some((key) => !keys.has(key))) return false;
+  const { id, method, params, result, error } = value;
+  if (keys === RESULT_KEYS) return isId(id) && isObject(result) && hasMeta(result);
+  if (keys === ERROR_KEYS) return isError(error) && (id === undefined || id === null || isId(id));
+  if (typeof method !== 'string' || (params !== undefined && !isObject(params))) return false;
+  // A request whose params are wrong is answered by whoever reads them; nobody answers a notification.
+  return id === undefined ? params === undefined || hasMeta(params) : isId(id);
 }
 
 /** What a message's params say about it (MCP 2025-11-25 and 2026-07-28, `_meta`). */
@@ -81,7 +81,14 @@ export function idOf(value: unknown): RequestId | null {
   return isObject(value) && 'method' in value && isId(value['id']) ? value['id'] : null;
 }
 
-const MESSAGE_KEYS = new Set(['jsonrpc', 'id', 'method', 'params']);
+const CALL_KEYS = new Set(['jsonrpc', 'id', 'method', 'params']);
+const RESULT_KEYS = new Set(['jsonrpc', 'id', 'result']);
+const ERROR_KEYS = new Set(['jsonrpc', 'id', 'error']);
+
+const hasMeta = (value: Record<string, unknown>) => value['_meta'] === undefined || isObject(value['_meta']);
+
+const isError = (value: unknown) =>
+  isObject(value) && Number.isSafeInteger(value['code']) && typeof value['message'] === 'string';
 
 /** Whether a value can be an id, or a progress token. */
 export const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isSafeInteger(value);

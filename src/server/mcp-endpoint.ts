@@ -167,8 +167,11 @@ export class McpEndpoint {
 
 /** Why a request's body can not be read, from its headers. */
 export function contentProblem(req: IncomingMessage): string | undefined {
-  const type = req.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (type !== 'application/json') return 'Unsupported media type: Content-Type must be application/json.';
+  const value = req.headers['content-type'] ?? '';
+  const type = value.split(';')[0]?.trim().toLowerCase();
+  // Two types are none (RFC 9110 §8.3); a comma in quotes is part of a parameter.
+  const several = value.includes(',') && value.replaceAll(/"[^"]*"/g, '').includes(',');
+  if (type !== 'application/json' || several) return 'Unsupported media type: Content-Type must be application/json.';
   const encoding = req.headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return undefined;
   return `Unsupported media type: Content-Encoding "${encoding}" is not supported.`;

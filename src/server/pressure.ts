@@ -7,6 +7,8 @@ export type Shortage = (typeof SHORTAGES)[number];
 export const SHORTAGES = ['time', 'memory'] as const;
 
 export interface PressureOptions {
+  /** Milliseconds that ready calls may wait. */
+  readonly maxCallDelay: number;
   /** Lines up behind the calls that are ready, and calls back when it is their turn. */
   readonly lineUp: (turn: () => void) => void;
   readonly log: Log;
@@ -18,10 +20,14 @@ export interface PressureOptions {
 const LOOK_MS = 100;
 /** How far back the mean delay reaches: one long pause is no shortage. */
 const MEAN_OVER_MS = 2_000;
-/** Above which there is a shortage, and below which it is over. A call that waits for 400 ms is one that its client notices. */
-const DELAY_MS = { above: 400, below: 200 };
 /** V8 ends the process when it can not get below 0.8. */
-const HEAP_SHARE = { above: 0.7, below: 0.6 };
+const HEAP_SHARE: Bounds = { above: 0.7, below: 0.6 };
+
+/** Above which there is a shortage, and below which it is over. */
+interface Bounds {
+  readonly above: number;
+  readonly below: number;
+}
 
 /**
  * Whether those who are in suffer already, so that new work is better done elsewhere: how long a call that is ready waits
@@ -30,6 +36,7 @@ const HEAP_SHARE = { above: 0.7, below: 0.6 };
 export class Pressure {
   readonly #options: PressureOptions;
   readonly #heap: KeptHeap;
+  readonly #delays: Bounds;
   readonly #short: Record<Shortage, boolean> = { time: false, memory: false };
   #delay = 0;
   #inLine = false;
@@ -38,6 +45,7 @@ export class Pressure {
 
   constructor(options: PressureOptions) {
     this.#options = options;
+    this.#delays = { above: options.maxCallDelay, below: options.maxCallDelay / 2 };
     this.#heap = new KeptHeap(options.clock, options.signal);
     this.#lookedAt = this.#turnedAt = options.clock();
     const timer = setInterval(() => this.#look(), LOOK_MS).unref();
@@ -76,10 +84,10 @@ export class Pressure {
     const weight = 1 - Math.exp((this.#turnedAt - now) / MEAN_OVER_MS);
     this.#turnedAt = now;
     this.#delay += (now - due - this.#delay) * weight;
-    this.#judge('time', this.#delay, DELAY_MS);
+    this.#judge('time', this.#delay, this.#delays);
   }
 
-  #judge(what: Shortage, value: number, { above, below }: typeof DELAY_MS): void {
+  #judge(what: Shortage, value: number, { above, below }: Bounds): void {
     const short = value > (this.#short[what] ? below : above);
     if (short === this.#short[what]) return;
     this.#short[what] = short;

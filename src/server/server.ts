@@ -129,7 +129,7 @@ export async function startServer(
     : undefined;
   const queue = new WorkQueue();
   const lineUp = (turn: () => void) => queue.push('call', turn);
-  const pressure = new Pressure({ lineUp, log, clock, signal });
+  const pressure = new Pressure({ ...config, lineUp, log, clock, signal });
   const admission: Admission = new Admission({ gate, lifecycle, sessions, modernMean, pressure });
   const ownTag = () => tag;
   const takeOvers = store && new TakeOvers({ store, ownTag, sessions, metrics, log });

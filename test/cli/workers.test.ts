@@ -13,7 +13,18 @@ import { eventually } from '../server/running.ts';
 import { initialize, inSession, JSON_AND_EVENTS, modernCall, openSession, toolCall } from '../server/wire.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const QUICK = ['--drain-delay', '0s', '--drain-window', '0s', '--port', '0', '--admin-port', '0'];
+const QUICK = [
+  '--drain-delay',
+  '0s',
+  '--drain-window',
+  '0s',
+  '--port',
+  '0',
+  '--admin-port',
+  '0',
+  '--max-call-delay',
+  '1h',
+];
 
 function module(code: string): string {
   const path = join(mkdtempSync(join(tmpdir(), 'berth-module-')), 'server.mjs');

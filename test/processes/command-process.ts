@@ -14,7 +14,9 @@ export const PLAIN_SERVER = fileURLToPath(new URL('../fixtures/stdio/plain-serve
 /** Processes of one session: the server, and what it starts. */
 export const FAMILY = 2;
 
-const QUICK = '--port 0 --admin-port 0 --drain-delay 0s --drain-window 0s --longest-call 2s'.split(' ');
+const QUICK = '--port 0 --admin-port 0 --drain-delay 0s --drain-window 0s --longest-call 2s --max-call-delay 1h'.split(
+  ' ',
+);
 /** Passed on to the processes of this berth, and so to no others that run on the machine. */
 const OURS = 'TEST_OF_COMMANDS';
 

@@ -37,7 +37,7 @@ async function keepBusy({ url }: ServeProcess) {
 }
 
 test('a pod short of time gives new work to a peer, or refuses it, and serves those who are in', async () => {
-  const { pods } = await startPods(2);
+  const { pods } = await startPods(2, { args: ['--max-call-delay', '400ms'] });
   const [busy, idle] = pods as [ServeProcess, ServeProcess];
   const member = await openSession(busy.url);
   const before = (await idle.counts()).active;

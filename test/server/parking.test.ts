@@ -267,7 +267,7 @@ describe('a parked session', () => {
     await eventually(lab.counts, ({ requestsInFlight }) => requestsInFlight.legacy === 1);
     const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } };
     expect((await post(lab.url, cancel, inSession(id))).status).toBe(202);
-    expect((await cancelled).status).toBe(202);
+    expect(await (await cancelled).text()).toBe('');
     expect((await lab.counts()).requestsInFlight.legacy).toBe(0);
     hold.resolve();
     expect(await call(lab, id, 'count')).toBe('1');
@@ -406,6 +406,36 @@ test('time parks neither a session at work, nor one that waits for its client, n
   await post(lab.url, cancel, inSession(working));
   await calling;
   await parkedCount(lab, 2);
+});
+
+test('what a woken session asks its client has an id that it has not used before', async () => {
+  const lab = await startParkable({ maxConnections: '1' });
+  const id = await openAskable(lab);
+  const asked = async () => {
+    await call(lab, id, 'ask');
+    const stream = await openStream(lab, id);
+    const { message } = await nextMessage(stream.events);
+    const question = message as { readonly id: string | number };
+    const result = { role: 'assistant', model: 'none', content: { type: 'text', text: 'yes' } };
+    const answer = { jsonrpc: '2.0', id: question.id, result };
+    const before = lab.notes.answers.length;
+    expect((await post(lab.url, answer, inSession(id))).status).toBe(202);
+    await eventually(
+      () => lab.notes.answers.length,
+      (count) => count === before + 1,
+    );
+    expect(lab.notes.answers.at(-1)).toMatchObject(result);
+    stream.cut();
+    return question.id;
+  };
+  const first = await asked();
+  await parkByNeed(lab, id);
+  const second = await asked();
+  expect(second).not.toBe(first);
+  // The late answer to one that is over is nobody's.
+  const late = { jsonrpc: '2.0', id: first, result: { role: 'assistant' } };
+  expect((await post(lab.url, late, inSession(id))).status).toBe(202);
+  expect(lab.notes.answers).toHaveLength(2);
 });
 
 test('a full server of a resident module refuses', async () => {

@@ -10,7 +10,18 @@ import { toolCall } from './wire.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const lab = fileURLToPath(new URL('../fixtures/lab-module.ts', import.meta.url));
-const QUICK = ['--port', '0', '--admin-port', '0', '--drain-delay', '0s', '--drain-window', '0s'];
+const QUICK = [
+  '--port',
+  '0',
+  '--admin-port',
+  '0',
+  '--drain-delay',
+  '0s',
+  '--drain-window',
+  '0s',
+  '--max-call-delay',
+  '1h',
+];
 
 test('workers on one port are one server for old clients too, to the end', { timeout: 30_000 }, async () => {
   const flags = ['--workers', '2', '--max-connections', '3', '--transport', 'sse'];

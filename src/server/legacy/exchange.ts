@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { ErrorCode, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from '../../protocol/json-rpc.ts';
 import { errorIn, type HttpAnswer } from '../../sources/raw-server.ts';
-import { answerEmpty, answerError, answerText } from '../answers.ts';
+import { answerError, answerText } from '../answers.ts';
 import type { EventStream } from '../event-stream.ts';
 import { SharedDelay, type Waiting } from '../shared-delay.ts';
 import type { EventLog, Position } from './event-log.ts';
@@ -127,7 +127,13 @@ export class Exchange implements Waiting {
     this.#comeBack();
     const ids = [...this.#pending];
     this.#pending.clear();
-    if (this.#res !== undefined) answerError(this.#res, status, error, ids[0] ?? null);
+    if (this.#res !== undefined && this.#answers.length > 0) {
+      // What is answered of a batch must not be lost with the rest.
+      for (const id of ids) this.#answers.push(JSON.stringify({ jsonrpc: '2.0', id, error }));
+      void this.#answer(this.#res);
+    } else if (this.#res !== undefined) {
+      answerError(this.#res, status, error, ids[0] ?? null);
+    }
     if (this.#number !== undefined) {
       for (const id of ids) this.#emit(this.#number, JSON.stringify({ jsonrpc: '2.0', id, error }));
     }
@@ -141,7 +147,8 @@ export class Exchange implements Waiting {
     this.#host.finished(this);
     if (this.#number !== undefined) this.#stream?.end();
     else if (this.#res !== undefined && this.#answers.length > 0) return this.#answer(this.#res);
-    else if (this.#res !== undefined) answerEmpty(this.#res, 202);
+    // Cancelled before anything was said: a request is never answered with 202 (MCP 2025-11-25, sending messages, 5).
+    else if (this.#unanswered !== undefined) this.#open(this.#unanswered).end();
     return undefined;
   }
 

@@ -1,6 +1,7 @@
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
 import {
   ErrorCode,
+  isResponse,
   type JsonRpcError,
   type JsonRpcMessage,
   type JsonRpcRequest,
@@ -13,6 +14,7 @@ import { dispatch } from '../dispatch.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
 import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
 import { isPlainRequest } from './plain-request.ts';
+import { Questions } from './questions.ts';
 import { Replay } from './replay-client.ts';
 import { type MessageContext, type Outbound, SessionTransport } from './session-transport.ts';
 
@@ -47,6 +49,8 @@ export class ServerObject {
   /** Tells that nothing of a raw one runs any more. */
   #gone: () => void = () => {};
   #replay: Replay | undefined;
+  /** Of one that has others before it in its session, which have used the ids that it will use. */
+  #questions: Questions | undefined;
   #over = false;
   #ended: EndReason | undefined;
   #lookedUp = false;
@@ -54,7 +58,7 @@ export class ServerObject {
   constructor(options: ServerObjectOptions) {
     this.#options = options;
     this.#transport = new SessionTransport(options.record.id, {
-      send: (message, relatedTo) => this.#send(message, relatedTo),
+      send: (message, relatedTo) => this.#send(this.#renamed(message), relatedTo),
       closedByServer: () => !this.#over && options.outbound.closedByServer(),
     });
   }
@@ -69,6 +73,7 @@ export class ServerObject {
    * that it is made for, and keeps the answers.
    */
   async reopen(context?: MessageContext): Promise<void> {
+    this.#questions = new Questions();
     await this.open();
     if (this.#over) return;
     this.#replay = new Replay((message, itsContext) => this.deliver(message, itsContext), context);
@@ -150,6 +155,11 @@ export class ServerObject {
     this.#lookedUp = false;
     try {
       const [server, transport] = [this.#server, this.#transport];
+      if (this.#questions !== undefined && isResponse(message) && server !== undefined && !('receive' in server)) {
+        const answer = this.#questions.incoming(message);
+        if (answer !== undefined) transport.onmessage?.(answer, context);
+        return true;
+      }
       const direct = server !== undefined && !('receive' in server) && isPlainRequest(message);
       if (!direct || !dispatch(server, transport, message, context)) transport.onmessage?.(message, context);
       return true;
@@ -165,6 +175,10 @@ export class ServerObject {
     if (this.#over) return undefined;
     // What comes while it is introduced again belongs to no call of the client's.
     return this.#options.outbound.send(message, this.#replay === undefined ? relatedTo : undefined);
+  }
+
+  #renamed(message: JsonRpcMessage): JsonRpcMessage {
+    return this.#questions === undefined || isResponse(message) ? message : this.#questions.outgoing(message);
   }
 
   #answer(id: RequestId, answer: HttpAnswer): void {

@@ -8,7 +8,15 @@ import { loadUpstream } from '../../../src/sources/upstream/upstream-source.ts';
 import type { Settings } from '../../server/running.ts';
 import { until } from './raw-client.ts';
 
-const QUICK = { port: '0', adminPort: '0', drainDelay: '0s', drainWindow: '0s', longestCall: '1s', logLevel: 'info' };
+const QUICK = {
+  port: '0',
+  adminPort: '0',
+  drainDelay: '0s',
+  drainWindow: '0s',
+  longestCall: '1s',
+  logLevel: 'info',
+  maxCallDelay: '1h',
+};
 
 /** Serves an upstream on ports of the system's choice; resolves once it is reached, if it is to be. */
 export async function serve(upstream: string, settings: Settings = {}, { reached = true }: { reached?: boolean } = {}) {

@@ -1,0 +1,133 @@
+import { call, cancel, INITIALIZED, initialize, inTurn, postOf, request, type Step, VERSIONS } from './script.ts';
+
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+
+/** Bodies with whatever is odd about them. */
+export const BODIES: Readonly<Record<string, unknown>> = {
+  'no JSON': '{"jsonrpc":',
+  'an empty body': '',
+  'a byte order mark': `\uFEFF${JSON.stringify(request('ping'))}`,
+  text: '"ping"',
+  'a number': '7',
+  null: 'null',
+  'an empty object': {},
+  'an empty batch': [],
+  'no jsonrpc': { id: 1, method: 'ping' },
+  'jsonrpc 1.0': { ...request('ping'), jsonrpc: '1.0' },
+  'jsonrpc as a number': { ...request('ping'), jsonrpc: 2 },
+  'an extra member': { ...request('ping'), extra: 1 },
+  'an id that is text': request('ping', undefined, 'one'),
+  'an id that is empty': request('ping', undefined, ''),
+  'an id 0': request('ping', undefined, 0),
+  'a negative id': request('ping', undefined, -5),
+  'an id null': request('ping', undefined, null),
+  'a fractional id': request('ping', undefined, 1.5),
+  'an id like a fraction': '{"jsonrpc":"2.0","id":1.0,"method":"ping"}',
+  'a large id': request('ping', undefined, Number.MAX_SAFE_INTEGER),
+  'a too large id': '{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}',
+  'an id that is a list': request('ping', undefined, [1]),
+  'an id that is true': request('ping', undefined, true),
+  'a method that is no text': { jsonrpc: '2.0', id: 1, method: 5 },
+  'an empty method': request(''),
+  'an unknown method': request('x/unknown', { a: 1 }),
+  'a method of Object': request('constructor'),
+  'params null': request('tools/list', null),
+  'params text': request('tools/list', 'x'),
+  'params a list': request('tools/list', ['x']),
+  'params missing': request('tools/call'),
+  'a name that is no text': request('tools/call', { name: 5 }),
+  '_meta null': request('tools/list', { _meta: null }),
+  '_meta text': request('tools/list', { _meta: 'x' }),
+  '_meta of our own': call('whoami', {}, 1, { 'example.com/mine': { a: [1] } }),
+  'a progress token that is a map': call('bare', {}, 1, { progressToken: {} }),
+  'a progress token that is null': call('bare', {}, 1, { progressToken: null }),
+  'a fractional progress token': call('bare', {}, 1, { progressToken: 1.5 }),
+  'a progress token': call('progress', { count: 2 }, 1, { progressToken: 'p' }),
+  'a progress token 0': call('progress', { count: 2 }, 1, { progressToken: 0 }),
+  'a related task': call('bare', {}, 1, { 'io.modelcontextprotocol/related-task': { taskId: 't' } }),
+  'a task': request('tools/call', { name: 'bare', task: { ttl: 1 } }),
+  'a malformed task': request('tools/call', { name: 'bare', task: 5 }),
+  'deep nesting': `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"deep":${nested(2_000)}}}`,
+  'an own __proto__': '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"__proto__":{"a":1}}}',
+  'a member twice': '{"jsonrpc":"2.0","id":1,"method":"x/unknown","method":"ping"}',
+  'a lone surrogate':
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"value":"\\ud800"}}}',
+  'all of Unicode': call('echo', { value: 'äöü 漢字 👩‍👩‍👧 \u2028 \u0000' }),
+  'an unknown notification': { jsonrpc: '2.0', method: 'notifications/unknown' },
+  'a notification that is none': { jsonrpc: '2.0', method: 'tools/list' },
+  'a notification with an extra member': { jsonrpc: '2.0', method: 'notifications/initialized', extra: 1 },
+  'a notification with params null': { jsonrpc: '2.0', method: 'notifications/initialized', params: null },
+  'a notification with _meta null': { ...INITIALIZED, params: { _meta: null } },
+  'cancelled for an unknown request': cancel(77),
+  'cancelled for no request': { jsonrpc: '2.0', method: 'notifications/cancelled', params: {} },
+  'cancelled without params': { jsonrpc: '2.0', method: 'notifications/cancelled' },
+  'progress for nothing': {
+    jsonrpc: '2.0',
+    method: 'notifications/progress',
+    params: { progressToken: 9, progress: 1 },
+  },
+  'an answer to nothing': { jsonrpc: '2.0', id: 77, result: {} },
+  'an error to nothing': { jsonrpc: '2.0', id: 77, error: { code: -1, message: 'no' } },
+  'an error without an id': { jsonrpc: '2.0', error: { code: -1, message: 'no' } },
+  'an error with id null': { jsonrpc: '2.0', id: null, error: { code: -1, message: 'no' } },
+  'an error without a message': { jsonrpc: '2.0', id: 77, error: { code: -1 } },
+  'an error with a fractional code': { jsonrpc: '2.0', id: 77, error: { code: 1.5, message: 'no' } },
+  'a result without an id': { jsonrpc: '2.0', result: {} },
+  'a result that is text': { jsonrpc: '2.0', id: 77, result: 'x' },
+  'a result and an error': { jsonrpc: '2.0', id: 77, result: {}, error: { code: -1, message: 'no' } },
+  'a result with an extra member': { jsonrpc: '2.0', id: 77, result: {}, extra: 1 },
+  'a batch of one': [request('ping')],
+  'a batch of two': [request('ping'), call('echo', { value: 'x' }, 'two')],
+  'a batch of notifications': [INITIALIZED, INITIALIZED],
+  'a batch of both': [INITIALIZED, request('ping')],
+  'a batch with a call that talks': [request('ping'), call('talk', { data: 'x' }, 2)],
+  'a batch with an unknown method': [request('x/unknown', {}, 5), request('ping', undefined, 6)],
+  'a batch with a call that fails at once': [request('ping'), request('x/own', { n: 'two' }, 2)],
+  'a batch with rubbish': [request('ping'), 5],
+  'a body that is too large': request('ping', { large: 'x'.repeat(5 * 1024 * 1024) }),
+  'a batch in a batch': [[request('ping')]],
+  'a batch with the same id twice': [request('ping'), request('ping')],
+  'a batch of 100': Array.from({ length: 100 }, (_, id) => ({ ...INITIALIZED, params: { id } })),
+  'a batch of 101': Array.from({ length: 101 }, (_, id) => ({ ...INITIALIZED, params: { id } })),
+  'a batch with an answer': [{ jsonrpc: '2.0', id: 77, result: {} }, request('ping')],
+  'a batch with initialize': [JSON.parse(initialize().body ?? ''), request('ping')],
+  'initialize without params': request('initialize'),
+  'initialize again': initialize().body,
+};
+
+/** Each of them in a session, with two versions. */
+export const BODY_CASES: Readonly<Record<string, readonly Step[]>> = Object.fromEntries(
+  Object.entries(BODIES).map(([name, body]) => [
+    name,
+    inTurn(
+      postOf(body),
+      postOf(body, { 'mcp-protocol-version': '2025-03-26' }),
+      postOf(request('ping', undefined, 'p')),
+    ),
+  ]),
+);
+
+/** What is said before there is a session. */
+export const OPENING_CASES: Readonly<Record<string, readonly Step[]>> = Object.fromEntries(
+  Object.entries({
+    ...BODIES,
+    'a version that nobody knows': initialize('2099-01-01').body,
+    'a version that is no date': initialize('latest').body,
+    'initialize without clientInfo': request('initialize', { protocolVersion: VERSIONS[0], capabilities: {} }),
+    'initialize without a version': request('initialize', {
+      capabilities: {},
+      clientInfo: { name: 'a', version: '1' },
+    }),
+    'initialize without an id': { ...JSON.parse(initialize().body ?? ''), id: undefined },
+    'initialize with an extra param': request('initialize', {
+      ...(JSON.parse(initialize().body ?? '') as { readonly params: object }).params,
+      extra: { a: 1 },
+      _meta: { progressToken: 1, 'example.com/mine': 1 },
+    }),
+    'a batch of one initialize': [JSON.parse(initialize().body ?? '')],
+    ...Object.fromEntries(VERSIONS.map((version) => [`version ${version}`, initialize(version).body])),
+  }).map(([name, body]) => {
+    const send = postOf(body, { 'mcp-session-id': undefined, 'mcp-protocol-version': undefined });
+    return [name, [{ send }, { ended: 0 }]];
+  }),
+);
