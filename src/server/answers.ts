@@ -3,6 +3,8 @@ import { ErrorCode, type RequestId } from '../protocol/json-rpc.ts';
 
 /** A reader that takes nothing for so long is gone, whatever its socket says. */
 export const STALL_MS = 30_000;
+/** A long answer has to be taken at this rate, in bytes a second, or it is cut: else a trickle would keep it forever. */
+const LEAST_RATE = 16 * 1024;
 /** What a kernel's socket buffer takes at once on any system; a longer answer may have to wait for its reader. */
 const BUFFERED_BYTES = 16 * 1024;
 
@@ -26,8 +28,15 @@ export function answerText(
   }
   // Node ends the socket when this passes without a byte moved.
   res.setTimeout(STALL_MS);
-  res.end(text);
-  return new Promise((resolve) => res.once('close', resolve));
+  const late = setTimeout(() => res.destroy(), STALL_MS + (length / LEAST_RATE) * 1_000).unref();
+  // Of a string the socket would keep a copy beside it.
+  res.end(Buffer.from(text));
+  return new Promise((resolve) => {
+    res.once('close', () => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
 }
 
 /** Answers with a JSON body; does nothing when the client has gone or was answered already. */

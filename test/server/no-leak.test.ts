@@ -1,8 +1,19 @@
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { eventually, type Lab, startLab } from './running.ts';
-import { initialize, inSession, JSON_AND_EVENTS, modernCall, modernPost, openSession, post, toolCall } from './wire.ts';
+import {
+  initialize,
+  inSession,
+  JSON_AND_EVENTS,
+  MODERN,
+  modernCall,
+  modernPost,
+  openSession,
+  post,
+  toolCall,
+} from './wire.ts';
 
 const idle = (lab: Lab) =>
   eventually(
@@ -176,6 +187,28 @@ test('a reader that does not read costs bounded memory and is cut', async () => 
   slow.destroy();
   await endSession(lab, id);
   await eventually(lab.counts, ({ active }) => active === 0);
+});
+
+test('a modern handler waits for a reader that is slow, who then gets everything', async () => {
+  const lab = await startLab({ maxStreamBuffer: '128KiB' });
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': MODERN,
+    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const params = { name: 'stream', arguments: { count: 80, ms: 0, size: 250_000 }, _meta: meta };
+  const modern = { 'mcp-protocol-version': MODERN, 'mcp-method': 'tools/call', 'mcp-name': 'stream' };
+  const slow = request(lab.url, { method: 'POST', headers: { ...JSON_AND_EVENTS, ...modern } });
+  slow.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }));
+  const [response] = (await once(slow, 'response')) as [IncomingMessage];
+  response.pause();
+  await eventually(lab.counts, ({ streams }) => streams.request === 1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect((await lab.counts()).requestsInFlight.modern).toBe(1);
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  expect(text.match(/"data":"\d+:x/g)).toHaveLength(80);
+  expect(text).toContain('"text":"streamed"');
 });
 
 test('half-sent large bodies can not keep small requests out', async () => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { JsonRpcMessage, RequestId } from '../../protocol/json-rpc.ts';
+import { isResponse, type JsonRpcMessage, type RequestId } from '../../protocol/json-rpc.ts';
 import { Listened } from '../dispatch.ts';
 import { lazyRequest } from '../lazy-request.ts';
 import { webHeaders } from '../web-headers.ts';
@@ -42,7 +42,9 @@ export class SessionTransport extends Listened<(message: JsonRpcMessage, context
 
   send(message: JsonRpcMessage, options?: { readonly relatedRequestId?: RequestId }): Promise<void> {
     try {
-      return this.#outbound.send(message, options?.relatedRequestId) ?? SENT;
+      const taken = this.#outbound.send(message, options?.relatedRequestId);
+      // Whoever waits for it keeps what it was made of; the session knows which answers are not taken yet.
+      return isResponse(message) ? SENT : (taken ?? SENT);
     } catch (error) {
       return Promise.reject(error);
     }

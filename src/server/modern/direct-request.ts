@@ -48,10 +48,11 @@ export async function serveDirectly(
       taken = answerText(res, status, text);
     },
     message(text) {
-      if (res.destroyed) return;
+      if (res.destroyed) return undefined;
       stream ??= new EventStream(res, { kind: 'request', maxBuffer: maxStreamBuffer, registry: streams });
       // Whoever does not read keeps the slot: what waits for a reader costs memory.
       taken = stream.message(text);
+      return taken;
     },
     end() {
       stream?.end();

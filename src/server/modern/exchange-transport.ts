@@ -12,8 +12,8 @@ import { dispatch, Listened } from '../dispatch.ts';
 export interface Answer {
   /** The whole answer at once. */
   json(status: number, text: string): void;
-  /** A message of an answer that is a stream, from its first one on. */
-  message(text: string): void;
+  /** A message of an answer that is a stream, from its first one on; the promise ends when a slow reader has caught up. */
+  message(text: string): Promise<void> | undefined;
   /** The end of a stream. */
   end(): void;
   /** The server object threw as it was closed. */
@@ -76,7 +76,7 @@ export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage
     if (options?.relatedRequestId !== this.#request.id) return;
     const text = JSON.stringify(message);
     this.#streaming = true;
-    this.#answer.message(text);
+    await this.#answer.message(text);
   }
 
   async close(): Promise<void> {
@@ -103,7 +103,7 @@ export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage
     this.#answered = true;
     const [text, code] = responseText(message);
     if (this.#streaming) {
-      this.#answer.message(text);
+      void this.#answer.message(text);
       this.#answer.end();
     } else {
       const own = code !== undefined && (early || code === MISSING_CAPABILITY) ? STATUS[code] : undefined;
