@@ -153,7 +153,9 @@ export class Exchange implements Waiting {
   }
 
   #answer(res: ServerResponse): Promise<void> | undefined {
-    const text = this.#batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] as string);
+    // They are the socket's now; the exchange may be there until a slow reader has them.
+    const answers = this.#answers.splice(0);
+    const text = this.#batch ? `[${answers.join(',')}]` : (answers[0] as string);
     return answerText(res, 200, text, this.headers);
   }
 
