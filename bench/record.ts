@@ -14,7 +14,8 @@ mkdirSync(new URL('results/', import.meta.url), { recursive: true });
 const file = createWriteStream(new URL(`results/${name}.txt`, import.meta.url));
 const day = new Date().toISOString().slice(0, 10);
 const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'CPU'}`;
-file.write(`$ node bench/${[`${name}.ts`, ...args].join(' ')}\n# ${day}, Node ${process.version}, ${machine}\n\n`);
+const quoted = args.map((arg) => (/[\s:]/.test(arg) ? `'${arg}'` : arg));
+file.write(`$ node bench/${[`${name}.ts`, ...quoted].join(' ')}\n# ${day}, Node ${process.version}, ${machine}\n\n`);
 // As `npm run` gives it to one of them.
 const flags = name === 'parked' ? ['--expose-gc'] : [];
 const child = spawn(process.execPath, [...flags, script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
