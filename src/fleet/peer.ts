@@ -47,6 +47,8 @@ const ALIVE_MS = 700;
 const SUSPENDED_MS = 1_000;
 /** How long `full` is believed: slots that were freed since may be missed for so long. */
 const FULL_MS = 100;
+/** The same of one that is short of time or memory, and whose refusal itself takes long. */
+const BUSY_MS = 1_000;
 
 /** One pod as seen by another: what it said of itself last, whether it can be reached, and the way to it. */
 export class Peer {
@@ -143,8 +145,9 @@ export class Peer {
     if (++this.#failures >= FAILURES_TO_SUSPEND) this.#suspendedUntil = this.#options.clock() + SUSPENDED_MS;
   }
 
-  full(): void {
-    this.#fullUntil = this.#options.clock() + FULL_MS;
+  /** It has said that it has no room; `busy`: for want of time or memory, which takes longer to come back than a slot. */
+  full(busy = false): void {
+    this.#fullUntil = this.#options.clock() + (busy ? BUSY_MS : FULL_MS);
   }
 
   /** Sends a request; resolves with the head of the answer, rejects with a PeerFailure. */

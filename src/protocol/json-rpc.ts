@@ -54,15 +54,26 @@ export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse 
 /** Whether a parsed value is one well-formed JSON-RPC message as MCP uses them: ids are strings or integers. */
 export function isMessage(value: unknown): value is JsonRpcMessage {
   if (!isObject(value) || value['jsonrpc'] !== '2.0') return false;
-  // The SDKs take no other keys; what they drop in silence must be told here.
+  const { id, method, params, result, error } = value;
+  if ('method' in value) {
+    return typeof method === 'string' && (id === undefined || isId(id)) && (params === undefined || isObject(params));
+  }
+  if ('result' in value) return isId(id) && isObject(result);
+  return isObject(error) && typeof error['code'] === 'number' && (id === undefined || id === null || isId(id));
+}
+
+/**
+ * Whether it is one that the SDKs take as well. They drop all others in silence, so that whoever sends them one must be
+ * told; servers that are not the SDK's may be less strict, and so may their clients.
+ */
+export function isStrictMessage(value: unknown): value is JsonRpcMessage {
+  if (!isMessage(value)) return false;
   const keys = 'method' in value ? CALL_KEYS : 'result' in value ? RESULT_KEYS : ERROR_KEYS;
   if (Object.keys(value).some((key) => !keys.has(key))) return false;
-  const { id, method, params, result, error } = value;
-  if (keys === RESULT_KEYS) return isId(id) && isObject(result) && hasMeta(result);
-  if (keys === ERROR_KEYS) return isError(error) && (id === undefined || id === null || isId(id));
-  if (typeof method !== 'string' || (params !== undefined && !isObject(params))) return false;
+  if ('result' in value) return hasMeta(value.result);
+  if (!('method' in value)) return Number.isSafeInteger(value.error.code) && typeof value.error.message === 'string';
   // A request whose params are wrong is answered by whoever reads them; nobody answers a notification.
-  return id === undefined ? params === undefined || hasMeta(params) : isId(id);
+  return isRequest(value) || value.params === undefined || hasMeta(value.params);
 }
 
 /** What a message's params say about it (MCP 2025-11-25 and 2026-07-28, `_meta`). */
@@ -85,10 +96,7 @@ const CALL_KEYS = new Set(['jsonrpc', 'id', 'method', 'params']);
 const RESULT_KEYS = new Set(['jsonrpc', 'id', 'result']);
 const ERROR_KEYS = new Set(['jsonrpc', 'id', 'error']);
 
-const hasMeta = (value: Record<string, unknown>) => value['_meta'] === undefined || isObject(value['_meta']);
-
-const isError = (value: unknown) =>
-  isObject(value) && Number.isSafeInteger(value['code']) && typeof value['message'] === 'string';
+const hasMeta = (value: Readonly<Record<string, unknown>>) => value['_meta'] === undefined || isObject(value['_meta']);
 
 /** Whether a value can be an id, or a progress token. */
 export const isId = (value: unknown): value is RequestId => typeof value === 'string' || Number.isSafeInteger(value);

@@ -3,8 +3,8 @@ import { classifyInboundRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontext
 import {
   ErrorCode,
   idOf,
-  isMessage,
   isRequest,
+  isStrictMessage,
   type JsonRpcMessage,
   type JsonRpcRequest,
   metaOf,
@@ -58,7 +58,7 @@ export function classify(req: IncomingMessage, text: string, seen = SEEN): Class
   const plain =
     !headersAreModern(req) &&
     messages.length > 0 &&
-    messages.every((message) => isMessage(message) && !isClaim(message));
+    messages.every((message) => isStrictMessage(message) && !isClaim(message));
   if (plain) return { kind: 'legacy', messages: messages as JsonRpcMessage[], batch };
   if (isSeenClaim(req, body, seen)) return { kind: 'modern', body, method: body.method, isRequest: true };
 
@@ -70,7 +70,7 @@ export function classify(req: IncomingMessage, text: string, seen = SEEN): Class
     body,
   } as Parameters<typeof classifyInboundRequest>[0]);
   if (outcome.kind === 'legacy') {
-    if (messages.length > 0 && messages.every(isMessage)) return { kind: 'legacy', messages, batch };
+    if (messages.length > 0 && messages.every(isStrictMessage)) return { kind: 'legacy', messages, batch };
     return invalid(ErrorCode.invalidRequest, 'Invalid request: the body is not a JSON-RPC message.', idOf(body));
   }
   if (outcome.kind === 'modern') {
@@ -81,7 +81,7 @@ export function classify(req: IncomingMessage, text: string, seen = SEEN): Class
     return { kind: 'modern', body, method: 'method' in message ? message.method : undefined, isRequest: asks };
   }
   // The modern era's handler gives the answers of that era; what shows no sign of it is simply not a message.
-  if (!headersAreModern(req) && !messages.some((message) => isMessage(message) && isClaim(message))) {
+  if (!headersAreModern(req) && !messages.some((message) => isStrictMessage(message) && isClaim(message))) {
     return invalid(ErrorCode.invalidRequest, outcome.message, idOf(body));
   }
   return { kind: 'modern', body, method: undefined, isRequest: false };
@@ -89,7 +89,7 @@ export function classify(req: IncomingMessage, text: string, seen = SEEN): Class
 
 /** Whether it is a request of the modern era with the headers to it, and nothing that the SDK has not seen before. */
 function isSeenClaim({ headers }: IncomingMessage, body: unknown, seen: KnownEnvelopes): body is JsonRpcRequest {
-  if (!isMessage(body) || !isRequest(body) || headers['mcp-method'] !== body.method) return false;
+  if (!isStrictMessage(body) || !isRequest(body) || headers['mcp-method'] !== body.method) return false;
   const meta = metaOf(body.params);
   return meta !== undefined && meta[PROTOCOL_VERSION_META_KEY] === headers['mcp-protocol-version'] && seen.has(meta);
 }

@@ -2,6 +2,8 @@ import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf
 import { getHeapStatistics } from 'node:v8';
 import { oldSpaceLimit } from './memory-limit.ts';
 
+/** How soon after a collection what is in use is what it kept. */
+const FRESH_MS = 50;
 /** Where memory is short V8 collects all the time; what was kept longer ago than this may be garbage by now. */
 const NEWS_MS = 10_000;
 
@@ -17,7 +19,9 @@ export class KeptHeap {
     this.#clock = clock;
     const observer = new PerformanceObserver((list) => {
       const collections = list.getEntries() as (PerformanceEntry & { readonly detail: { readonly kind: number } })[];
-      if (!collections.some(({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR)) return;
+      const last = collections.findLast(({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR);
+      // We hear of it at the end of the task that it interrupted; what is in use by then may be garbage of after it.
+      if (last === undefined || performance.now() - last.startTime - last.duration > FRESH_MS) return;
       this.#kept = getHeapStatistics().used_heap_size;
       this.#at = clock();
     });

@@ -24,6 +24,7 @@ export class KnownEnvelopes {
   }
 }
 
-function textOf({ progressToken, ...envelope }: Envelope): string | undefined {
+/** Without what differs with each request: the token, and the W3C's trace context, which is anybody's own affair. */
+function textOf({ progressToken, traceparent, tracestate, baggage, ...envelope }: Envelope): string | undefined {
   return progressToken === undefined || isId(progressToken) ? JSON.stringify(envelope) : undefined;
 }

@@ -123,6 +123,7 @@ export class Metrics {
       help: '1 while new work is refused for want of time or memory, whatever slots are free',
       labelNames: ['short_of'],
       registers,
+      aggregator: 'max',
       collect() {
         for (const what of SHORTAGES) this.set({ short_of: what }, Number(readings.pressure.short[what]));
       },

@@ -44,11 +44,16 @@ export function tellClients(
 /** Reads a change as another pod wrote it; nothing when it is none. */
 export function readChange(text: string): Change | undefined {
   try {
-    const { id, method, uri } = JSON.parse(text) as Partial<Change>;
-    const known = Object.values(METHODS).some((one) => one === method);
-    return known && id !== undefined && method !== undefined ? { id, method, uri } : undefined;
+    return changeIn(JSON.parse(text));
   } catch {
     // Somebody else wrote it: the store is not ours alone.
     return undefined;
   }
+}
+
+/** A change that another pod told of; nothing when it is one of another version, or none. */
+export function changeIn(told: unknown): Change | undefined {
+  const { id, method, uri } = (told ?? {}) as Partial<Change>;
+  const known = Object.values(METHODS).some((one) => one === method);
+  return known && typeof id === 'string' && method !== undefined ? { id, method, uri } : undefined;
 }

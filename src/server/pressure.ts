@@ -18,7 +18,9 @@ export interface PressureOptions {
 }
 
 const LOOK_MS = 100;
-/** How far back the mean delay reaches: one long pause is no shortage. */
+/** One pause counts as no longer than this, however long it was: alone it says nothing of those that follow. */
+const LONGEST_STEP_MS = 500;
+/** How far back the mean delay reaches. */
 const MEAN_OVER_MS = 2_000;
 /** V8 ends the process when it can not get below 0.8. */
 const HEAP_SHARE: Bounds = { above: 0.7, below: 0.6 };
@@ -48,8 +50,13 @@ export class Pressure {
     this.#delays = { above: options.maxCallDelay, below: options.maxCallDelay / 2 };
     this.#heap = new KeptHeap(options.clock, options.signal);
     this.#lookedAt = this.#turnedAt = options.clock();
+  }
+
+  /** Begins to watch: what held the process up before it served is nobody's delay. */
+  watch(): void {
+    this.#lookedAt = this.#turnedAt = this.#options.clock();
     const timer = setInterval(() => this.#look(), LOOK_MS).unref();
-    options.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+    this.#options.signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   }
 
   /** Milliseconds that a ready call waits for its turn, as a mean over some seconds. */
@@ -81,9 +88,10 @@ export class Pressure {
   #turn(due: number): void {
     this.#inLine = false;
     const now = this.#options.clock();
-    const weight = 1 - Math.exp((this.#turnedAt - now) / MEAN_OVER_MS);
+    const step = Math.min(now - this.#turnedAt, LONGEST_STEP_MS);
     this.#turnedAt = now;
-    this.#delay += (now - due - this.#delay) * weight;
+    const delay = Math.min(now - due, 2 * this.#delays.above);
+    this.#delay += (delay - this.#delay) * (1 - Math.exp(-step / MEAN_OVER_MS));
     this.#judge('time', this.#delay, this.#delays);
   }
 

@@ -247,6 +247,7 @@ export async function startServer(
   }
   const settling = setInterval(() => sessions.settle(), SETTLE_MS).unref();
   lifecycle.enter('serving');
+  pressure.watch();
   await membership?.peers.announce();
   const { maxConnections } = config;
   // Of several workers the process that started them tells, once for all.

@@ -27,6 +27,7 @@ read(request(ENVELOPE));
 test('the envelope is known by now, whatever its progress token', () => {
   expect(seen.has(ENVELOPE)).toBe(true);
   expect(seen.has({ ...ENVELOPE, progressToken: 7 })).toBe(true);
+  expect(seen.has({ ...ENVELOPE, traceparent: '00-1-2-01' })).toBe(true);
   expect(seen.has({ ...ENVELOPE, progressToken: {} })).toBe(false);
   expect(seen.has({ ...ENVELOPE, more: 1 })).toBe(false);
 });

@@ -41,3 +41,32 @@ test('who is about to go is told at once, and not a second time', async () => {
   expect(new Set(told).size).toBe(40);
   expect(told).toHaveLength(40);
 });
+
+test('what is told again before anybody was told is told once, to all who want to know by then', async () => {
+  const told: string[] = [];
+  const fanOut = new FanOut((id, { id: what }) => {
+    spin(1);
+    told.push(`${id} ${what}`);
+  });
+  fanOut.add(change('running'), names(5));
+  for (let i = 0; i < 1_000; i++) fanOut.add(change(`waiting ${i}`), i < 999 ? names(5) : names(6));
+  while (told.length < 11) await nextTurn();
+  await nextTurn();
+  expect(told).toEqual([...names(5).map((id) => `${id} running`), ...names(6).map((id) => `${id} waiting 0`)]);
+});
+
+test('who is elsewhere is told nothing, and one that throws keeps nobody else waiting', async () => {
+  const warned = new Promise((resolve) => process.once('warning', resolve));
+  const told: string[] = [];
+  const fanOut = new FanOut((id) => {
+    spin(1);
+    if (id === 's3') throw new Error('as asked');
+    told.push(id);
+  });
+  fanOut.add(change('a'), names(10));
+  fanOut.forget('s8');
+  await warned;
+  while (told.length < 8) await nextTurn();
+  fanOut.add(change('b'), ['later']);
+  expect(told).toEqual([...names(10).filter((id) => id !== 's3' && id !== 's8'), 'later']);
+});

@@ -412,8 +412,8 @@ test('what a woken session asks its client has an id that it has not used before
   const lab = await startParkable({ maxConnections: '1' });
   const id = await openAskable(lab);
   const asked = async () => {
-    await call(lab, id, 'ask');
     const stream = await openStream(lab, id);
+    await call(lab, id, 'ask');
     const { message } = await nextMessage(stream.events);
     const question = message as { readonly id: string | number };
     const result = { role: 'assistant', model: 'none', content: { type: 'text', text: 'yes' } };
@@ -426,6 +426,7 @@ test('what a woken session asks its client has an id that it has not used before
     );
     expect(lab.notes.answers.at(-1)).toMatchObject(result);
     stream.cut();
+    await eventually(lab.counts, ({ streams }) => streams.standalone === 0);
     return question.id;
   };
   const first = await asked();

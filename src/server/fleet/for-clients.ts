@@ -74,10 +74,11 @@ export class ForClients implements Elsewhere {
       const [peer] = candidates.sort((a, b) => attemptsAt(a) - attemptsAt(b));
       if (peer === undefined) return false;
       attempts.set(peer, attemptsAt(peer) + 1);
-      const { kind } = await this.#pass(peer, work);
+      const passed = await this.#pass(peer, work);
+      const { kind } = passed;
       if (kind === 'answered') return true;
       if (kind !== 'unsent') attempts.set(peer, MOST_OFFERS);
-      if (kind === 'full') peer.full();
+      if (passed.kind === 'full') peer.full(passed.busy);
       // A client that has gone needs no answer.
       if (work.res.destroyed) return true;
       // What only opens a stream has begun nothing: another may open it.

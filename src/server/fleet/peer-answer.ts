@@ -19,7 +19,7 @@ export function sessionOf({ headers }: IncomingMessage): string | undefined {
 
 /** What a pod answers a request that was passed on to it, when it does not serve it. */
 export type PeerAnswer =
-  | { readonly kind: 'full' }
+  | { readonly kind: 'full' /** Whether that will not be over in a moment. */; readonly busy?: boolean }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'moved'; readonly address: string; readonly epoch: number };
 
@@ -30,7 +30,8 @@ export function answerMisdirected(res: ServerResponse, answer: PeerAnswer): void
 }
 
 /** Refuses work that a peer passed on: it has others to ask, and counts the refusal if there is one. */
-export const refusePeer: Refuse = (res, reason) => answerJson(res, 503, { reason }, { [HEADER]: 'full' });
+export const refusePeer: Refuse = (res, reason) =>
+  answerJson(res, 503, { reason }, { [HEADER]: reason === 'pressure' ? 'full busy' : 'full' });
 
 /** Reads such an answer; `undefined` when it is the session's own. */
 export function readPeerAnswer({ headers }: IncomingMessage): PeerAnswer | undefined {
@@ -38,5 +39,5 @@ export function readPeerAnswer({ headers }: IncomingMessage): PeerAnswer | undef
   if (typeof text !== 'string') return undefined;
   const [kind, epoch, address] = text.split(' ');
   if (kind === 'moved' && address !== undefined) return { kind, address, epoch: Number(epoch) };
-  return { kind: kind === 'full' ? 'full' : 'unknown' };
+  return kind === 'full' ? { kind, busy: epoch === 'busy' } : { kind: 'unknown' };
 }

@@ -8,7 +8,7 @@ import type { Endpoints } from '../endpoints.ts';
 import type { Sessions } from '../legacy/sessions.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { Log } from '../log.ts';
-import type { Change } from '../notifier.ts';
+import { type Change, changeIn } from '../notifier.ts';
 import { pathOf } from '../request-listener.ts';
 import type { Departures, HandOver, ToldMove } from './departures.ts';
 import { answerMisdirected } from './peer-answer.ts';
@@ -80,9 +80,11 @@ export class PeerEndpoint {
       case '/berth/send-away':
         this.#options.sendAway((body as { readonly id: string }).id);
         return answerEmpty(res, 204);
-      case '/berth/notify':
-        this.#options.tell(body as Change);
+      case '/berth/notify': {
+        const change = changeIn(body);
+        if (change !== undefined) this.#options.tell(change);
         return answerEmpty(res, 204);
+      }
       default:
         return answerEmpty(res, 404);
     }

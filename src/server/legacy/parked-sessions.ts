@@ -25,9 +25,14 @@ export class ParkedSession {
     return { record: this.record, log: this.log.snapshot() };
   }
 
+  wants({ method, uri }: Change): boolean {
+    return wants(this.record, method, uri);
+  }
+
   /** Leaves a change in the log, if its client wants to know. */
-  notify({ method, uri }: Change): void {
-    if (!wants(this.record, method, uri)) return;
+  notify(change: Change): void {
+    if (!this.wants(change)) return;
+    const { method, uri } = change;
     this.log.append(
       STANDALONE,
       JSON.stringify({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) }),

@@ -218,9 +218,14 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
     this.#streams.sendAway(awayFor());
   }
 
+  wants({ method, uri }: Change): boolean {
+    return wants(this.record, method, uri);
+  }
+
   /** Tells the client of a change, if it wants to know. */
-  notify({ method, uri }: Change): void {
-    if (!wants(this.record, method, uri)) return;
+  notify(change: Change): void {
+    if (!this.wants(change)) return;
+    const { method, uri } = change;
     void this.send({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) }, undefined);
   }
 

@@ -266,6 +266,7 @@ export class Sessions implements SessionObserver {
     const held = this.#held.get(id);
     const record = held?.session.record ?? this.#parked.take(id)?.record;
     if (record === undefined) return;
+    this.#fanOut.forget(id);
     if (held !== undefined) {
       this.#held.delete(id);
       this.#idle.delete(held.session);
@@ -304,7 +305,10 @@ export class Sessions implements SessionObserver {
   /** Tells clients of a change, and leaves it in the log of those who are parked. */
   notify(change: Change): void {
     this.#changes.add(change);
-    this.#fanOut.add(change, this.#ids);
+    this.#fanOut.add(
+      change,
+      this.#ids.filter((id) => this.#find(id)?.wants(change)),
+    );
   }
 
   /** Tells a session of the changes that were published while it was on its way. */
@@ -467,6 +471,8 @@ export class Sessions implements SessionObserver {
       // One that has just come is on its way to a slot, or there would be none to go for it.
       if (oldest === undefined || oldest === arriving) return;
       const { record } = oldest;
+      // Its copy is to have all that it was to be told.
+      this.#fanOut.flush(record.id);
       const copied = copies?.has(record.id) === true;
       // It goes once its copy is written.
       if (!copied && copies?.available === true && surplus <= MOST_UNCOPIED) return;

@@ -84,8 +84,8 @@ export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage
     this.#closed = true;
     if (this.#streaming && !this.#answered) this.#answer.end();
     try {
-      // A module that wants to know may throw, and then somebody reads the stack.
-      if (this.#server?.onclose === undefined) withoutStacks(() => this.onclose?.());
+      // Of a call that was cut, and of a module that wants to know, code of the module runs, whose stacks are read.
+      if (this.#answered && this.#server?.onclose === undefined) withoutStacks(() => this.onclose?.());
       else this.onclose?.();
     } catch (error) {
       this.#answer.failed(error);
@@ -116,11 +116,12 @@ export class ExchangeTransport extends Listened<NonNullable<Transport['onmessage
 /** The SDK makes an error for whoever still waits for an answer; its stack costs a tenth of a call, and nobody waits. */
 function withoutStacks(action: () => void): void {
   const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
+  // Where intrinsics are frozen it stays as it is.
+  Reflect.set(Error, 'stackTraceLimit', 0);
   try {
     action();
   } finally {
-    Error.stackTraceLimit = stackTraceLimit;
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
   }
 }
 

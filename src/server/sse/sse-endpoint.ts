@@ -2,8 +2,8 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import {
   ErrorCode,
   idOf,
-  isMessage,
   isRequest,
+  isStrictMessage,
   type JsonRpcMessage,
   type JsonRpcRequest,
 } from '../../protocol/json-rpc.ts';
@@ -168,7 +168,7 @@ function readMessage(text: string, res: ServerResponse): JsonRpcMessage | undefi
     answerError(res, 400, { code: ErrorCode.parse, message });
     return undefined;
   }
-  if (isMessage(body)) return body;
+  if (isStrictMessage(body)) return body;
   const found = Array.isArray(body) ? `a batch of ${body.length}` : 'something else';
   const message = `Invalid request: the body must be one JSON-RPC message. Got ${found}.`;
   answerError(res, 400, { code: ErrorCode.invalidRequest, message }, idOf(body));

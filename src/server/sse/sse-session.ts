@@ -32,6 +32,8 @@ export const MESSAGES_PATH = '/messages';
 export interface SseObserver {
   callStarted(): void;
   callOver(call: Call<Answering>): void;
+  /** It is about to end: what it is still to be told, it must be told now. */
+  ending(session: SseSession): void;
   ended(session: SseSession, reason: EndReason): void;
   failed(session: SseSession, error: unknown): void;
 }
@@ -150,11 +152,16 @@ export class SseSession implements Outbound, RawOutbound {
     this.#leaveIfQuiet();
   }
 
-  /** Tells the client of a change, if it wants to know. */
-  notify({ method, uri }: Change): void {
+  wants({ method, uri }: Change): boolean {
     // What a client that came back had been told before is not known any more: lists are announced to it in any case.
     const listens = this.#object.returned && uri === undefined && this.#record.protocolVersion === '';
-    if (!listens && !wants(this.#record, method, uri)) return;
+    return listens || wants(this.#record, method, uri);
+  }
+
+  /** Tells the client of a change, if it wants to know. */
+  notify(change: Change): void {
+    if (!this.wants(change)) return;
+    const { method, uri } = change;
     void this.send({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) });
   }
 
@@ -189,6 +196,7 @@ export class SseSession implements Outbound, RawOutbound {
   /** Ends it for good, once: its calls, its stream, its server object. */
   end(reason: EndReason): void {
     if (this.#ended !== undefined) return;
+    this.#options.observer.ending(this);
     const message = reason === 'drained' ? 'The server is shutting down.' : `Session ended: ${reason}`;
     for (const { request, answered, dropped } of this.#calls) {
       if (!answered && !dropped)

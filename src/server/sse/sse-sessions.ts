@@ -84,7 +84,11 @@ export class SseSessions implements SseObserver {
 
   /** Tells clients of a change. */
   notify(change: Change): void {
-    this.#fanOut.add(change, this.#sessions.keys());
+    const listening = [...this.#sessions.values()].filter((session) => session.wants(change));
+    this.#fanOut.add(
+      change,
+      listening.map(({ id }) => id),
+    );
   }
 
   /** Ends those that are still there. */
@@ -98,6 +102,10 @@ export class SseSessions implements SseObserver {
 
   callOver({ request, startedAt }: Call<Answering>): void {
     this.#options.metrics.requestOver('legacy', request.method, (this.#options.clock() - startedAt) / 1_000);
+  }
+
+  ending({ id }: SseSession): void {
+    this.#fanOut.flush(id);
   }
 
   ended({ id, openedAt }: SseSession, reason: EndReason): void {

@@ -4,9 +4,9 @@ import { finished } from 'node:stream/promises';
 import {
   ErrorCode,
   idOf,
-  isMessage,
   isRequest,
   isResponse,
+  isStrictMessage,
   type JsonRpcMessage,
   type RequestId,
 } from '../../protocol/json-rpc.ts';
@@ -124,7 +124,7 @@ export class LineTransport {
     } catch {
       return this.#refuse(ErrorCode.parse, 'Parse error: the line is not valid JSON.', null);
     }
-    if (!isMessage(message)) {
+    if (!isStrictMessage(message)) {
       return this.#refuse(
         ErrorCode.invalidRequest,
         'Invalid request: the line is not a JSON-RPC message.',
