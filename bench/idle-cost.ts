@@ -48,7 +48,7 @@ export async function measureIdleSessions(
   counts: readonly number[],
 ): Promise<Memory[]> {
   const cap = Math.max(...counts) + 2 * FIRST;
-  const flags = ['--park-after', `${PARK_AFTER_SECONDS}s`];
+  const flags = ['--park-after', `${PARK_AFTER_SECONDS}s`, '--max-call-delay', '1h'];
   const server = await startServer(name, { tools, cap, flags, nodeFlags: MEMORY_FLAGS });
   const streams: HttpConnection[] = [];
   try {

@@ -43,7 +43,7 @@ export const serveConfigSchema = z.strictObject({
     .describe('requests in flight of one session; then 429'),
   maxCallDelay: duration('50ms', '1h')
     .prefault('400ms')
-    .describe('ready calls that wait longer than this, as a mean over 2 s, keep new clients out; 1h: never'),
+    .describe('ready calls that wait longer than this, as a mean over 2 s, keep new work out; 1h: never'),
   maxBody: size('1KiB', '256MiB').prefault('4MiB').describe('bytes of one request body; then 413'),
   bodyTimeout: duration('100ms', '10m').prefault('10s').describe('time for a whole request to arrive; then 408'),
   maxStreamBuffer: size('128KiB', '256MiB').prefault('1MiB').describe('unread bytes per stream before it is cut'),

@@ -59,19 +59,30 @@ function checked(definition: ServerDefinition, name: string): ServerDefinition {
   ]);
 }
 
+/** As long as a module may take for a client's; longer is for ever. */
+const CREATE_LIMIT_MS = 60_000;
+
 /** Makes one server object at start, so that a module that can not is found before its first client. */
 async function tryCreate(definition: Pick<ServerDefinition, 'create'>, name: string): Promise<AnyMcpServer> {
   let product: AnyMcpServer;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`it was not done after ${CREATE_LIMIT_MS / 1_000} s.`)),
+    CREATE_LIMIT_MS,
+  );
   try {
-    product = await definition.create({
+    const made = definition.create({
       era: 'modern',
       id: undefined,
       state: {},
       fleetKey: randomBytes(32).toString('base64url'),
       onEnd: () => {},
     });
+    product = await Promise.race([made, late.promise]);
   } catch (error) {
     throw new UsageError([`Module ${name} failed to create its server: ${messageOf(error)}`]);
+  } finally {
+    clearTimeout(timer);
   }
   if (typeof product?.connect !== 'function' || typeof product.close !== 'function') {
     throw notAServer(name, `one that creates ${product === null ? 'null' : `a value of type ${typeof product}`}`);

@@ -15,7 +15,7 @@ export function printWarnings(values: Pick<Values, 'server' | 'resources'>): voi
   for (const warning of warningsOf(values)) process.stderr.write(`Warning: ${warning}\n`);
 }
 
-/** A limit that is given, and that the sessions exceed though each of them took the least that one can. */
+/** A limit that is given, and that the sessions exceed though each of them takes little. */
 function capBeyondMemory({ server, resources }: Pick<Values, 'server' | 'resources'>): readonly string[] {
   const given = isTree(resources?.['limits']) ? resources['limits']['memory'] : undefined;
   const limit = parseQuantity(given);
@@ -29,7 +29,11 @@ function capBeyondMemory({ server, resources }: Pick<Values, 'server' | 'resourc
   const parts = [
     `berth at rest takes ${inMib(LEAST_PROCESS_BYTES)}`,
     `each session ${HELD_BYTES / 1024} KiB at least`,
-    ...(children === 0 ? [] : [`each of ${children} processes of the command some ${inMib(ofChild)}`]),
+    ...(children === 0
+      ? []
+      : [
+          `${children === 1 ? 'a process of the command' : `each of ${children} processes of the command`} some ${inMib(ofChild)} as a rule`,
+        ]),
   ];
   return [
     `resources.limits.memory is ${given} and server.maxConnections ${maxConnections}: ${listed(parts)}, together ${inMib(needed)}, so that a pod is ended for want of memory before it is full. Give more memory or fewer connections; berth serve --max-connections auto, run in a container with this limit, logs how many it has room for.`,

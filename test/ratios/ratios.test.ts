@@ -4,11 +4,11 @@ import { generate } from '../../bench/generate.ts';
 import { measureIdleSessions } from '../../bench/idle-cost.ts';
 import type { Memory } from '../../bench/live-memory.ts';
 import { Rounds, spreadOf } from '../../bench/rounds.ts';
-import { type ServerName, startServer } from '../../bench/servers.ts';
+import { type Server, type ServerName, startServer } from '../../bench/servers.ts';
 import { percentile } from '../../bench/spread.ts';
 
-// Whether berth is still as far ahead as it was. Each bound is a ratio within one run, between what bench/README.md says was
-// seen and the goal that is next to it, with room for a machine that does other work as well.
+// Whether berth is still as far ahead as it was. Each bound is a ratio within one run, a third looser than what was seen on a
+// quiet machine (bench/README.md), since this one may do other work as well; memory does not depend on that.
 
 const SESSIONS = 50;
 /** Short turns, one server after the other: what else the machine does then meets all of them alike. */
@@ -25,8 +25,11 @@ function median(what: string, ratios: readonly number[]): number {
 test('a call costs no more of what others take for it than it did', { timeout: 240_000 }, async () => {
   const names = ['berth', 'thirty-lines', 'sdk-v1', 'berth-modern', 'berth-reusable', 'sdk-v2-modern'] as const;
   const costs = new Rounds<CallCost>();
-  const servers = await Promise.all(names.map((name) => startServer(name)));
+  // What the machine does besides must not keep anybody out.
+  const flags = ['--max-call-delay', '1h'];
+  const servers: Server[] = [];
   try {
+    for (const name of names) servers.push(await startServer(name, { flags }));
     for (const server of servers) await generate('lean', server, SESSIONS, 2);
     for (let round = 0; round < ROUNDS; round++) {
       for (const server of servers) costs.add(server.name, await measureCalls('lean', server, SESSIONS, SECONDS));
@@ -34,7 +37,10 @@ test('a call costs no more of what others take for it than it did', { timeout: 2
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-  for (const name of names) expect(costs.of(name).filter(({ failures }) => failures !== '')).toEqual([]);
+  for (const name of names) {
+    const wrong = costs.of(name).filter(({ failures, perSecond }) => failures !== '' || !(perSecond > 0));
+    expect.soft(wrong, name).toEqual([]);
+  }
   const cpu = (name: ServerName, other: ServerName) =>
     median(
       `CPU per call, ${name} ÷ ${other}`,
@@ -66,6 +72,6 @@ test('an idle session holds no more of what a bare stream does than it did', { t
   }
   for (const tools of [5, 50]) {
     const ratios = seen.ratios(`berth ${tools}`, 'bare 5', ({ live }) => live);
-    expect.soft(median(`live heap of an idle session, berth with ${tools} tools ÷ bare`, ratios)).toBeLessThan(2.2);
+    expect.soft(median(`live heap of an idle session, berth with ${tools} tools ÷ bare`, ratios)).toBeLessThan(2);
   }
 });

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { sourceOf } from '../../src/sources/load-module.ts';
 
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
@@ -68,4 +68,13 @@ test('a module that says "reusable" with anything but true or false is an error 
   await expect(sourceOf(exported, 'own', import.meta.url)).rejects.toThrow(
     'Its "reusable" must be true or false. Got a value of type string.',
   );
+});
+
+test('a module that never makes its server is not waited for for ever', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const loaded = sourceOf(() => new Promise(() => {}), 'slow.ts', import.meta.url);
+  loaded.catch(() => {});
+  await vi.advanceTimersByTimeAsync(60_000);
+  await expect(loaded).rejects.toThrow('Module slow.ts failed to create its server: it was not done after 60 s.');
 });

@@ -24,7 +24,7 @@ describe('a cap that can not fit into the limit that is given is worth a warning
 
   test('and says what was found, and what to do', () => {
     expect(limited('512Mi', { command, maxConnections: 10, warmChildren: 2 })).toEqual([
-      'resources.limits.memory is 512Mi and server.maxConnections 10: berth at rest takes 56 MiB, each session 10 KiB at least and each of 12 processes of the command some 48 MiB, together 633 MiB, so that a pod is ended for want of memory before it is full. Give more memory or fewer connections; berth serve --max-connections auto, run in a container with this limit, logs how many it has room for.',
+      'resources.limits.memory is 512Mi and server.maxConnections 10: berth at rest takes 56 MiB, each session 10 KiB at least and each of 12 processes of the command some 48 MiB as a rule, together 633 MiB, so that a pod is ended for want of memory before it is full. Give more memory or fewer connections; berth serve --max-connections auto, run in a container with this limit, logs how many it has room for.',
     ]);
   });
 });

@@ -43,7 +43,8 @@ export async function autoCap({ config, source, log, supervisor }: AutoCapOption
   const room = { memory, heap, atRest };
   const cap = capFor(room, cost);
   const details = { ...cap, memoryOf: limit.of, ...readable(room, needs), samples: measured.sessions };
-  if (cap.boundBy === 'least') log.warn(details, 'Found no room for a session with --max-connections auto');
+  const advice = 'give more memory, or a smaller --max-event-log or --max-parked';
+  if (cap.boundBy === 'least') log.warn(details, `Found no room for a session with --max-connections auto: ${advice}`);
   else log.info(details, 'Computed --max-connections auto');
   return cap.maxConnections;
 }
@@ -53,7 +54,7 @@ function readable({ memory, heap, atRest }: Room, { cost }: Needs) {
     memory: rounded(memory),
     heap: rounded(heap),
     atRest: { memory: rounded(atRest.memory), heap: rounded(atRest.heap) },
-    perSession: { heap: rounded(cost.objects + cost.records), beside: rounded(cost.beside + cost.capped) },
+    perSession: { heap: rounded(cost.objects + cost.records), beside: rounded(cost.beside) },
   };
 }
 

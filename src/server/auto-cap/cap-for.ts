@@ -6,8 +6,6 @@ export interface SessionCost {
   readonly records: number;
   /** Beside the heap: buffers, the processes of a command. */
   readonly beside: number;
-  /** Beside it as well, and never more than this, so that no room is kept for it to grow. */
-  readonly capped: number;
 }
 
 /** What a server has to hold its sessions in, in bytes. */
@@ -32,7 +30,7 @@ const MOST_CONNECTIONS = 1_000_000;
  * Half is kept free, for request bodies, unread streams and bursts of calls, and so that collections stay short: what lives
  * fills half of the heap, and what is there at rest leaves garbage as well.
  */
-const HEADROOM = 2;
+export const HEADROOM = 2;
 /**
  * While its limit is far, V8 collects late, and what opening sessions leaves behind is several times what they hold
  * (measured in docs/decisions/0013).
@@ -40,9 +38,9 @@ const HEADROOM = 2;
 const GARBAGE = 4;
 
 /** The sessions that fit into the memory and into V8's heap. */
-export function capFor({ memory, heap, atRest }: Room, { objects, records, beside, capped }: SessionCost): Cap {
+export function capFor({ memory, heap, atRest }: Room, { objects, records, beside }: SessionCost): Cap {
   const freeMemory = memory - atRest.memory - (HEADROOM - 1) * atRest.heap;
-  const inMemory = freeMemory / (GARBAGE * objects + HEADROOM * (records + beside) + capped);
+  const inMemory = freeMemory / (GARBAGE * objects + HEADROOM * (records + beside));
   const inHeap = (heap / HEADROOM - atRest.heap) / (objects + records);
   const fitting = Math.floor(Math.min(inMemory, inHeap));
   if (fitting < 1) return { maxConnections: 1, boundBy: 'least' };

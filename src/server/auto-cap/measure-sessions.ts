@@ -72,7 +72,10 @@ async function openAll(count: number, open: () => Promise<SampleSession>, sample
   const results = await Promise.allSettled(Array.from({ length: count }, open));
   for (const result of results) if (result.status === 'fulfilled') samples.push(result.value);
   const failure = results.find((result) => result.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
+  if (failure === undefined) return;
+  const { reason } = failure;
+  const why = reason instanceof Error ? reason.message : String(reason);
+  throw new Error(samples.length === 0 ? why : `${why} (with ${samples.length} others open)`, { cause: reason });
 }
 
 const totalOf = ({ heap, external, children }: Holdings) => heap + external + children;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { UPSTREAM_BYTES } from '../../config/memory-costs.ts';
 import { UsageError } from '../../config/problems.ts';
 import type { AskedConfig } from '../../config/serve-config.ts';
@@ -24,14 +25,29 @@ const OF_UPSTREAM: Measured = {
   sessions: 0,
 };
 
+const LOOK_AGAIN_MS = 200;
+/** Two looks that differ by less tell the same. */
+const AGREEMENT = 0.05;
+const MOST_LOOKS = 10;
+
+/** A command may start helpers after its first answer: what its processes take once that has come to rest. */
+async function settled(read: () => Promise<number>): Promise<number> {
+  let last = await read();
+  for (let look = 1; look < MOST_LOOKS && last > 0; look++) {
+    await sleep(LOOK_AGAIN_MS);
+    const next = await read();
+    if (Math.abs(next - last) <= AGREEMENT * next) return next;
+    last = next;
+  }
+  return last;
+}
+
 /** Measures the sessions of a source; a UsageError says why that can not be done. */
 export async function measureSource(source: Source, options: MeasureSourceOptions): Promise<Measured> {
   const { config, log, live, room } = options;
   if (config.upstream !== undefined) return OF_UPSTREAM;
   const { definition, childrenMemory } = source;
-  // What each may use at most is known.
-  const readChildren = config.childMemory === undefined ? childrenMemory : undefined;
-  if (readChildren !== undefined && (await readChildren()) === undefined) {
+  if (config.childMemory === undefined && childrenMemory !== undefined && (await childrenMemory()) === undefined) {
     throw new UsageError([
       '--max-connections auto reads the memory of the command’s processes, and there is no /proc to read it from. Give --child-memory, or a number.',
     ]);
@@ -41,7 +57,7 @@ export async function measureSource(source: Source, options: MeasureSourceOption
   try {
     return await measureSessions({
       open: () => openSample({ definition, startLimit, failed }),
-      read: async () => ({ ...(await live()), children: (await readChildren?.()) ?? 0 }),
+      read: async () => ({ ...(await live()), children: await settled(async () => (await childrenMemory?.()) ?? 0) }),
       processes: childrenMemory !== undefined && !config.share,
       room,
       clock: () => performance.now(),

@@ -1,7 +1,7 @@
 import { ignoredSettings } from '../../config/ignored-settings.ts';
 import { HELD_BYTES, PARKED_BYTES } from '../../config/memory-costs.ts';
 import { type AskedConfig, parkedLimit } from '../../config/serve-config.ts';
-import type { SessionCost } from './cap-for.ts';
+import { HEADROOM, type SessionCost } from './cap-for.ts';
 import type { Measured } from './measure-sessions.ts';
 
 /** What is served, as far as its memory goes. */
@@ -26,17 +26,16 @@ export function needsOf({ each, shared }: Measured, config: AskedConfig, { parka
   // Those that a server which is full may have beside the sessions that are in use: given, or so many for each slot.
   const parked = parkable && !ignored.has('parkAfter') ? PARKED_BYTES : 0;
   const perSlot = maxParked === undefined ? parkedLimit({ maxParked, maxConnections: 1 }) : 0;
-  const child = processes ? (childMemory ?? each.children) : 0;
-  const own = share ? 0 : child;
-  const known = childMemory !== undefined;
+  // What each process may grow to, of which a session may have several, or what was seen: whichever is more.
+  const grown = processes ? (childMemory ?? 0) : 0;
+  const own = share || !processes ? 0 : Math.max(grown / HEADROOM, each.children);
   // One that is shared, or those that wait for their sessions.
-  const others = share ? (processes && known ? childMemory : shared.children) : warmChildren * child;
+  const others = share ? Math.max(grown, shared.children) : warmChildren * Math.max(grown, each.children);
   return {
     cost: {
       objects: each.heap + HELD_BYTES,
       records: eventLog + parked * perSlot,
-      beside: each.external + (known ? 0 : own),
-      capped: known ? own : 0,
+      beside: each.external + own,
     },
     once: {
       heap: shared.heap + parked * (maxParked ?? 0),

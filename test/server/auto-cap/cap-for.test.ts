@@ -12,7 +12,7 @@ const room = (memory: number, heap: number, atRest: Partial<Room['atRest']> = {}
   heap: heap * MIB,
   atRest: { memory: 0, heap: 0, ...atRest },
 });
-const cost = (more: Partial<SessionCost>): SessionCost => ({ objects: 0, records: 0, beside: 0, capped: 0, ...more });
+const cost = (more: Partial<SessionCost>): SessionCost => ({ objects: 0, records: 0, beside: 0, ...more });
 
 describe('the cap is what fits', () => {
   test.each<[string, Room, SessionCost, Cap]>([
@@ -25,7 +25,6 @@ describe('the cap is what fits', () => {
       { maxConnections: 100, boundBy: 'memory' },
     ],
     ['buffers have room to grow', room(200, 1e6), cost({ beside: MIB }), { maxConnections: 100, boundBy: 'memory' }],
-    ['what is capped has not', room(200, 1e6), cost({ capped: MIB }), { maxConnections: 200, boundBy: 'memory' }],
     [
       'what is there at rest is taken',
       room(600, 1e6, { memory: 150 * MIB, heap: 50 * MIB }),

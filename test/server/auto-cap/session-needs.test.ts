@@ -20,7 +20,7 @@ function needs(flags: Partial<Record<ServeConfigKey, string | true>>, served: Se
 }
 
 test.each<[string, Partial<Record<ServeConfigKey, string | true>>, Served, object, object]>([
-  ['a full event log', {}, MODULE, { objects: 40 * KIB, records: 64 * KIB, beside: 5 * KIB, capped: 0 }, {}],
+  ['a full event log', {}, MODULE, { objects: 40 * KIB, records: 64 * KIB, beside: 5 * KIB }, {}],
   ['none without sessions', { stateless: true }, MODULE, { records: 0 }, {}],
   ['none with HTTP+SSE', { transport: 'sse' }, MODULE, { records: 0 }, {}],
   ['parked sessions', { maxEventLog: '0B' }, { ...MODULE, parkable: true }, { records: 40 * KIB }, { heap: 100 * KIB }],
@@ -31,23 +31,24 @@ test.each<[string, Partial<Record<ServeConfigKey, string | true>>, Served, objec
     { records: 0 },
     { heap: 300 * KIB },
   ],
-  ['a process, and one that waits', {}, COMMAND, { beside: 20 * MIB + 5 * KIB, capped: 0 }, { beside: 20 * MIB }],
+  ['a process, and one that waits', {}, COMMAND, { beside: 20 * MIB + 5 * KIB }, { beside: 20 * MIB }],
   ['no more that wait than are kept', { warmChildren: '3' }, COMMAND, {}, { beside: 60 * MIB }],
   [
-    'what a process may use at most, if that is known',
+    'what a process may grow to, if that is known, of which half is headroom',
     { childMemory: '64MiB' },
     COMMAND,
-    { beside: 5 * KIB, capped: 64 * MIB },
+    { beside: 32 * MIB + 5 * KIB },
     { beside: 64 * MIB },
+  ],
+  [
+    'all that a family of processes takes, each of which may grow to less',
+    { childMemory: '24MiB' },
+    COMMAND,
+    { beside: 20 * MIB + 5 * KIB },
+    { beside: 24 * MIB },
   ],
   ['a shared process once', { share: true }, COMMAND, { beside: 5 * KIB }, { beside: 50 * MIB }],
-  [
-    'and what that may use',
-    { share: true, childMemory: '64MiB' },
-    COMMAND,
-    { beside: 5 * KIB, capped: 0 },
-    { beside: 64 * MIB },
-  ],
+  ['and what that may use', { share: true, childMemory: '64MiB' }, COMMAND, { beside: 5 * KIB }, { beside: 64 * MIB }],
 ])('a session needs %s', (_, flags, served, cost, once) => {
   expect(needs(flags, served)).toMatchObject({ cost, once });
 });
