@@ -171,7 +171,7 @@ export function contentProblem(req: IncomingMessage): string | undefined {
   const type = value.split(';')[0]?.trim().toLowerCase();
   // Two types are none (RFC 9110 §8.3); a comma in quotes is part of a parameter.
   const several = value.includes(',') && value.replaceAll(/"[^"]*"/g, '').includes(',');
-  if (type !== 'application/json' || several) return 'Unsupported media type: Content-Type must be application/json.';
+  if (type !== 'application/json' || several) return 'Unsupported Media Type: Content-Type must be application/json';
   const encoding = req.headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return undefined;
   return `Unsupported media type: Content-Encoding "${encoding}" is not supported.`;
