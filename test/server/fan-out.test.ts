@@ -68,5 +68,6 @@ test('who is elsewhere is told nothing, and one that throws keeps nobody else wa
   await warned;
   while (told.length < 8) await nextTurn();
   fanOut.add(change('b'), ['later']);
+  while (told.length < 9) await nextTurn();
   expect(told).toEqual([...names(10).filter((id) => id !== 's3' && id !== 's8'), 'later']);
 });
