@@ -10,6 +10,7 @@ export class Departure {
   #lasting = false;
   #controller: AbortController | undefined;
   #leave: (() => void) | undefined;
+  readonly #kept: object[] = [];
 
   constructor(res: ServerResponse) {
     res.once('close', () => {
@@ -35,6 +36,14 @@ export class Departure {
   get untilClosed(): AbortSignal {
     this.#lasting = true;
     return this.signal;
+  }
+
+  /**
+   * Keeps what has the signal from being collected before the response is: a `Request` of Node's passes an abort on for as
+   * long as somebody holds it, and code that V8 has optimized holds nothing that it does not need any more.
+   */
+  keep(signalled: object): void {
+    this.#kept.push(signalled);
   }
 
   /** Calls back when the client goes; one that has gone already is not told again. */

@@ -98,8 +98,8 @@ export class ModernRequests {
   }
 
   /** The web request of a work that a handler made with `createHandler` is to serve. */
-  webRequest({ req, exchange }: ModernWork, signal: AbortSignal, product?: AnyMcpServer): Request {
-    const request = webRequest(req, signal);
+  webRequest({ req, client, exchange }: ModernWork, signal: AbortSignal, product?: AnyMcpServer): Request {
+    const request = webRequest(req, client, signal);
     this.#works.set(request, { exchange, ...(product && { product }) });
     return request;
   }
@@ -131,7 +131,7 @@ export class ModernRequests {
     const { streams, maxStreamBuffer } = this.#options;
     await serveDirectly(
       product,
-      { request, res, client, exchange, webRequest: () => webRequest(req, client.signal) },
+      { request, res, client, exchange, webRequest: () => webRequest(req, client, client.signal) },
       { streams, maxStreamBuffer, reported: this.#reported },
     );
   }
@@ -156,8 +156,10 @@ function assertFree(product: ModernProduct): void {
   throw new Error('The module gave a server object that still serves another request.');
 }
 
-function webRequest(req: IncomingMessage, signal: AbortSignal): Request {
-  return new Request(urlOf(req), { method: 'POST', headers: webHeaders(req), signal });
+function webRequest(req: IncomingMessage, client: Departure, signal: AbortSignal): Request {
+  const request = new Request(urlOf(req), { method: 'POST', headers: webHeaders(req), signal });
+  client.keep(request);
+  return request;
 }
 
 /** A Host that no URL can have, such as one with credentials, is allowed where every host is. */
