@@ -1,3 +1,4 @@
+import type { JsonRpcNotification } from '../protocol/json-rpc.ts';
 import type { Notifier } from '../sources/define-server.ts';
 
 /** A change that a module published: what legacy sessions are told, and of which resource if it is one. */
@@ -25,6 +26,11 @@ export function createNotifier(origin: string, publish: (change: Change) => void
     resourcesChanged: () => send(METHODS.resources),
     resourceUpdated: (uri) => send(METHODS.resource, uri),
   };
+}
+
+/** A change as a legacy session's client is told of it. */
+export function notificationOf({ method, uri }: Change): JsonRpcNotification {
+  return { jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) };
 }
 
 /** Tells the clients of this process of a change, legacy sessions and modern listeners alike. */

@@ -1,5 +1,5 @@
 import type { SessionRecord, SessionSnapshot } from '../../fleet/session-snapshot.ts';
-import type { Change } from '../notifier.ts';
+import { type Change, notificationOf } from '../notifier.ts';
 import { wants } from './client-setup.ts';
 import { type EventLog, STANDALONE } from './event-log.ts';
 import type { OnEnd } from './server-object.ts';
@@ -32,11 +32,7 @@ export class ParkedSession {
   /** Leaves a change in the log, if its client wants to know. */
   notify(change: Change): void {
     if (!this.wants(change)) return;
-    const { method, uri } = change;
-    this.log.append(
-      STANDALONE,
-      JSON.stringify({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) }),
-    );
+    this.log.append(STANDALONE, JSON.stringify(notificationOf(change)));
   }
 }
 

@@ -16,7 +16,7 @@ import type { ServerProduct } from '../../sources/source.ts';
 import { answerError } from '../answers.ts';
 import { awayFor } from '../away.ts';
 import { EventStream, type StreamRegistry } from '../event-stream.ts';
-import type { Change } from '../notifier.ts';
+import { type Change, notificationOf } from '../notifier.ts';
 import { type Call, Calls } from './calls.ts';
 import { ClientSetup, wants } from './client-setup.ts';
 import type { RawOutbound, Received } from './connect-raw.ts';
@@ -225,8 +225,7 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   /** Tells the client of a change, if it wants to know. */
   notify(change: Change): void {
     if (!this.wants(change)) return;
-    const { method, uri } = change;
-    void this.send({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) }, undefined);
+    void this.send(notificationOf(change), undefined);
   }
 
   send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined {

@@ -22,7 +22,7 @@ import { serialize } from '../legacy/exchange.ts';
 import { ServerObject } from '../legacy/server-object.ts';
 import { type MessageContext, messageContext, type Outbound } from '../legacy/session-transport.ts';
 import { Unbegun } from '../legacy/unbegun.ts';
-import type { Change } from '../notifier.ts';
+import { type Change, notificationOf } from '../notifier.ts';
 import { IntroducedObject, type NewRecord, newRecord } from './introduced-object.ts';
 
 /** Where clients send the messages of their session. */
@@ -161,8 +161,7 @@ export class SseSession implements Outbound, RawOutbound {
   /** Tells the client of a change, if it wants to know. */
   notify(change: Change): void {
     if (!this.wants(change)) return;
-    const { method, uri } = change;
-    void this.send({ jsonrpc: '2.0', method, ...(uri !== undefined && { params: { uri } }) });
+    void this.send(notificationOf(change));
   }
 
   send(message: JsonRpcMessage): Promise<void> | undefined {
