@@ -9,6 +9,7 @@ import berth from '../../package.json' with { type: 'json' };
 import { UsageError } from '../config/problems.ts';
 import type { AnyMcpServer, ServerDefinition } from './define-server.ts';
 import type { Source } from './source.ts';
+import { within } from './within.ts';
 
 type Library = Pick<typeof ownLibrary, 'McpServer' | 'Server' | 'createMcpHandler'>;
 
@@ -65,11 +66,6 @@ const CREATE_LIMIT_MS = 60_000;
 /** Makes one server object at start, so that a module that can not is found before its first client. */
 async function tryCreate(definition: Pick<ServerDefinition, 'create'>, name: string): Promise<AnyMcpServer> {
   let product: AnyMcpServer;
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Error(`it was not done after ${CREATE_LIMIT_MS / 1_000} s.`)),
-    CREATE_LIMIT_MS,
-  );
   try {
     const made = definition.create({
       era: 'modern',
@@ -78,11 +74,9 @@ async function tryCreate(definition: Pick<ServerDefinition, 'create'>, name: str
       fleetKey: randomBytes(32).toString('base64url'),
       onEnd: () => {},
     });
-    product = await Promise.race([made, late.promise]);
+    product = await within(CREATE_LIMIT_MS, made, `it was not done after ${CREATE_LIMIT_MS / 1_000} s.`);
   } catch (error) {
     throw new UsageError([`Module ${name} failed to create its server: ${messageOf(error)}`]);
-  } finally {
-    clearTimeout(timer);
   }
   if (typeof product?.connect !== 'function' || typeof product.close !== 'function') {
     throw notAServer(name, `one that creates ${product === null ? 'null' : `a value of type ${typeof product}`}`);

@@ -32,9 +32,8 @@ const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128];
 const BATCHES_OF_PROCESSES = [1, 2, 2];
 /** No batch is begun after this; a server that is slow to start is measured by few. */
 const LONGEST_MS = 2_000;
-/** Two batches that differ by less tell the same, */
 const AGREEMENT = 0.05;
-/** if they are large enough for it to be no accident. */
+/** Two batches that agree tell something if they are large enough for it to be no accident. */
 const LEAST_BYTES = 1024 ** 2;
 
 /** Opens sessions in growing batches until two of them agree, or time or room are used up; closes all of them. */
@@ -52,8 +51,7 @@ export async function measureSessions({ open, read, processes, room, clock }: Me
       const [before, previous] = [now, each];
       now = await read();
       each = byKey((key) => Math.max(0, now[key] - before[key]) / size);
-      const agreed = Math.abs(totalOf(each) - totalOf(previous)) <= AGREEMENT * totalOf(each);
-      if (agreed && size * totalOf(each) >= LEAST_BYTES) break;
+      if (agree(totalOf(previous), totalOf(each)) && size * totalOf(each) >= LEAST_BYTES) break;
     }
   } finally {
     await Promise.all(samples.map((sample) => sample.close()));
@@ -77,5 +75,8 @@ async function openAll(count: number, open: () => Promise<SampleSession>, sample
   const why = reason instanceof Error ? reason.message : String(reason);
   throw new Error(samples.length === 0 ? why : `${why} (with ${samples.length} others open)`, { cause: reason });
 }
+
+/** Whether two measurements differ by so little that they tell the same. */
+export const agree = (before: number, now: number) => Math.abs(now - before) <= AGREEMENT * now;
 
 const totalOf = ({ heap, external, children }: Holdings) => heap + external + children;

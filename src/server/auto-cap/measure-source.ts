@@ -6,7 +6,7 @@ import type { Source } from '../../sources/source.ts';
 import { startLimitOf } from '../legacy/server-object.ts';
 import type { Log } from '../log.ts';
 import type { LiveMemory } from './live-memory.ts';
-import { type Measured, measureSessions } from './measure-sessions.ts';
+import { agree, type Measured, measureSessions } from './measure-sessions.ts';
 import { openSample } from './sample-session.ts';
 
 export interface MeasureSourceOptions {
@@ -26,8 +26,6 @@ const OF_UPSTREAM: Measured = {
 };
 
 const LOOK_AGAIN_MS = 200;
-/** Two looks that differ by less tell the same. */
-const AGREEMENT = 0.05;
 const MOST_LOOKS = 10;
 
 /** A command may start helpers after its first answer: what its processes take once that has come to rest. */
@@ -36,7 +34,7 @@ async function settled(read: () => Promise<number>): Promise<number> {
   for (let look = 1; look < MOST_LOOKS && last > 0; look++) {
     await sleep(LOOK_AGAIN_MS);
     const next = await read();
-    if (Math.abs(next - last) <= AGREEMENT * next) return next;
+    if (agree(last, next)) return next;
     last = next;
   }
   return last;

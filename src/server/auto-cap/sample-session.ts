@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
-import berth from '../../../package.json' with { type: 'json' };
-import type { SessionRecord } from '../../fleet/session-snapshot.ts';
 import { isResponse, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import type { ServerProduct, SourceDefinition } from '../../sources/source.ts';
+import { within } from '../../sources/within.ts';
 import { ServerObject } from '../legacy/server-object.ts';
 import type { MessageContext } from '../legacy/session-transport.ts';
+import { recordOfUnknown } from '../legacy/unknown-client.ts';
 
 export interface SampleOptions {
   readonly definition: Pick<SourceDefinition, 'create'>;
@@ -36,7 +36,7 @@ export async function openSample({ definition, startLimit, failed }: SampleOptio
   listed.promise.catch(() => {});
   let product: ServerProduct | undefined;
   const object = new ServerObject({
-    record: newRecord(),
+    record: recordOfUnknown(`sample-${randomUUID()}`, LATEST_PROTOCOL_VERSION),
     startLimit,
     fleetKey: () => randomBytes(32).toString('base64url'),
     async create(session) {
@@ -61,36 +61,14 @@ export async function openSample({ definition, startLimit, failed }: SampleOptio
     // Of a raw one something may run on; a module's object is closed by then.
     if (product !== undefined && 'receive' in product) await product.close();
   };
-  const late = () => listed.reject(new Error(`tools/list was not answered within ${startLimit} ms.`));
-  let timer: NodeJS.Timeout | undefined;
   try {
     await object.reopen(CONTEXT);
-    timer = setTimeout(late, startLimit);
     const refused = object.serve(LIST, CONTEXT);
     if (refused !== undefined) throw new Error(`tools/list was refused: ${refused.message}`);
-    await listed.promise;
+    await within(startLimit, listed.promise, `tools/list was not answered within ${startLimit} ms.`);
   } catch (error) {
     await close();
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
   return { close };
-}
-
-/** Of a client of which nothing is known. */
-function newRecord(): SessionRecord {
-  const protocolVersion = LATEST_PROTOCOL_VERSION;
-  return {
-    id: `sample-${randomUUID()}`,
-    epoch: 0,
-    protocolVersion,
-    announces: [],
-    initialize: { protocolVersion, capabilities: {}, clientInfo: { name: 'berth', version: berth.version } },
-    subject: undefined,
-    logLevel: undefined,
-    subscriptions: [],
-    state: {},
-    openedAt: Date.now(),
-  };
 }

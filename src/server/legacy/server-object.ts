@@ -10,6 +10,7 @@ import {
 import type { EndReason, ServerSession } from '../../sources/define-server.ts';
 import type { HttpAnswer } from '../../sources/raw-server.ts';
 import type { ServerProduct } from '../../sources/source.ts';
+import { within } from '../../sources/within.ts';
 import { dispatch } from '../dispatch.ts';
 import { type HandlerObserver, watchHandlers } from '../watch-handlers.ts';
 import { connectRaw, type RawOutbound, type Received } from './connect-raw.ts';
@@ -65,7 +66,7 @@ export class ServerObject {
 
   /** Makes and connects it; rejects with what the module threw, or when it takes too long. */
   async open(): Promise<void> {
-    await within(this.#options.startLimit, this.#open());
+    await this.#inTime(this.#open());
   }
 
   /**
@@ -78,7 +79,7 @@ export class ServerObject {
     if (this.#over) return;
     this.#replay = new Replay((message, itsContext) => this.deliver(message, itsContext), context);
     try {
-      await within(this.#options.startLimit, this.#replay.run(this.#options.record));
+      await this.#inTime(this.#replay.run(this.#options.record));
     } finally {
       this.#replay = undefined;
     }
@@ -108,6 +109,11 @@ export class ServerObject {
     this.#ended = reason;
     this.#close();
     for (const callback of this.#onEnd) this.#attempt(() => callback(reason));
+  }
+
+  #inTime(started: Promise<void>): Promise<void> {
+    const { startLimit } = this.#options;
+    return within(startLimit, started, `The server took longer than ${startLimit} ms to start.`);
   }
 
   async #open(): Promise<void> {
@@ -209,13 +215,4 @@ export class ServerObject {
       .then(action)
       .catch((error: unknown) => this.#options.failed(error));
   }
-}
-
-/** Rejects when a promise is not settled in time; what becomes of it then is its own affair. */
-function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`The server took longer than ${milliseconds} ms to start.`));
-    const timer = setTimeout(late, milliseconds);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DEFAULT_NEGOTIATED_PROTOCOL_VERSION } from '@modelcontextprotocol/server';
-import berth from '../../../package.json' with { type: 'json' };
 import type { SessionRecord } from '../../fleet/session-snapshot.ts';
 import { ErrorCode, isRequest, type JsonRpcMessage } from '../../protocol/json-rpc.ts';
 import type { SourceDefinition } from '../../sources/source.ts';
@@ -16,6 +15,7 @@ import { acceptsAnswers, canInitialize, initializeAmong, knowsVersion } from './
 import { startLimitOf } from './server-object.ts';
 import { Session, type SessionObserver } from './session.ts';
 import type { SessionMetrics } from './sessions.ts';
+import { recordOfUnknown } from './unknown-client.ts';
 
 export interface StatelessEndpointOptions {
   readonly definition: SourceDefinition;
@@ -144,16 +144,5 @@ function notAllowed(res: ServerResponse): void {
 function recordFor(req: IncomingMessage): SessionRecord {
   const version = req.headers['mcp-protocol-version'];
   const protocolVersion = typeof version === 'string' ? version : DEFAULT_NEGOTIATED_PROTOCOL_VERSION;
-  return {
-    id: '',
-    epoch: 0,
-    protocolVersion,
-    announces: [],
-    initialize: { protocolVersion, capabilities: {}, clientInfo: { name: 'berth', version: berth.version } },
-    subject: undefined,
-    logLevel: undefined,
-    subscriptions: [],
-    state: {},
-    openedAt: Date.now(),
-  };
+  return recordOfUnknown('', protocolVersion);
 }
