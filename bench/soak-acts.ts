@@ -139,7 +139,8 @@ const largeUnread = (era: 'legacy' | 'modern') =>
 /** Loses the stream of a call, and comes back for what it missed. */
 const resuming = withSession('legacy', async (url, session = {}) => {
   const lost = await withReader(url, callBytes(url, TICKS, session), (reader) =>
-    reader.readUntil((tail) => tail.includes('"progress":3')),
+    // A refusal leaves the socket open.
+    reader.readUntil((tail) => tail.includes('"progress":3') || isRefusal(tail)),
   );
   const lastId = [...refusedIn(lost).matchAll(/^id: (\S+)$/gm)].at(-1)?.[1] ?? '';
   const fields = { Accept: 'text/event-stream', ...session, 'Last-Event-ID': lastId };
@@ -149,9 +150,13 @@ const resuming = withSession('legacy', async (url, session = {}) => {
     throw new Error(`who came back with ${lastId} was told ${JSON.stringify(end.slice(-300))}`);
 });
 
+function isRefusal(answer: string): boolean {
+  return answer.startsWith('HTTP/1.1 503');
+}
+
 /** Throws the refusal that an answer is; otherwise answers it. */
 function refusedIn(answer: string): string {
-  if (answer.startsWith('HTTP/1.1 503')) throw new RequestFailed('A call', { kind: 'http', status: 503 });
+  if (isRefusal(answer)) throw new RequestFailed('A call', { kind: 'http', status: 503 });
   return answer;
 }
 
