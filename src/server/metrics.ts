@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { STREAM_KINDS, type StreamKind } from './event-stream.ts';
-import type { ClosedReason } from './legacy/sessions.ts';
 import { SHORTAGES, type Shortage } from './pressure.ts';
+import type { ClosedReason } from './session-metrics.ts';
 
 /** `pressure`: slots are free, but those who are in suffer already. `returning`: a parked session came back and the whole fleet is full. `unreachable`: the pod that may hold the session is silent. */
 const REFUSAL_REASONS = ['capacity', 'pressure', 'draining', 'returning', 'unreachable'] as const;

@@ -47,7 +47,7 @@ type InPods = typeof inPods;
 /** What is said otherwise of settings that mean something else, or less, there. */
 const DESCRIPTIONS: Readonly<Partial<Record<Setting, string>>> = {
   allowedHosts: ALLOWED_HOSTS,
-  maxConnections: 'connections that one worker holds at most',
+  maxConnections: 'connections that one pod holds at most; a number, not auto',
 };
 
 /** The text or number that stands for a setting's default in a values file, if it has one. */

@@ -5,31 +5,19 @@ import type { JsonRpcRequest } from '../../protocol/json-rpc.ts';
 import type { EndReason } from '../../sources/define-server.ts';
 import type { SourceDefinition } from '../../sources/source.ts';
 import type { StreamRegistry } from '../event-stream.ts';
-import { FanOut } from '../fan-out.ts';
 import type { Release } from '../gate.ts';
 import type { Log } from '../log.ts';
 import type { Change } from '../notifier.ts';
-import { RecentChanges } from '../recent-changes.ts';
+import type { ClosedReason, SessionMetrics } from '../session-metrics.ts';
 import type { Call } from './calls.ts';
 import { EventLog } from './event-log.ts';
-import { IdleOrder } from './idle-order.ts';
+import { IdleSessions } from './idle-sessions.ts';
 import { ParkedSession, ParkedSessions } from './parked-sessions.ts';
 import { type OnEnd, startLimitOf } from './server-object.ts';
 import { Session, type SessionObserver, type SessionOptions } from './session.ts';
+import { SessionChanges } from './session-changes.ts';
 import { tellOfEnd } from './session-object.ts';
-import { stateProblem } from './session-state.ts';
 import type { Activity } from './session-use.ts';
-
-/** Why a session is not here any more: its end, or a move. */
-export type ClosedReason = EndReason | 'handed-over' | 'superseded';
-
-/** What is counted of sessions and their calls. */
-export interface SessionMetrics {
-  sessionOpened(): void;
-  sessionClosed(reason: ClosedReason, seconds: number): void;
-  requestStarted(era: 'legacy' | 'modern'): void;
-  requestOver(era: 'legacy' | 'modern', method: string, seconds: number): void;
-}
 
 /** Keeps a copy of sessions outside of the process; `undefined` where there is none. */
 export interface SessionCopies {
@@ -68,8 +56,6 @@ interface Held {
   readonly session: Session;
   readonly release: Release;
   opening: boolean;
-  /** Until when its slot is kept for a client that is on its way back, by `clock`. */
-  reservedUntil: number;
 }
 
 /** What comes with a session from elsewhere. */
@@ -97,8 +83,6 @@ export interface Departing {
   back(): void;
 }
 
-/** A client that lost its stream comes back within 3 s (session.ts), and may have to try again. */
-const RESERVED_MS = 10_000;
 /** So many parked sessions more than there may be can wait for their copy to be written. */
 const MOST_UNCOPIED = 1_000;
 
@@ -107,17 +91,16 @@ export class Sessions implements SessionObserver {
   readonly #options: SessionsOptions;
   readonly #held = new Map<string, Held>();
   readonly #parked: ParkedSessions;
-  readonly #idle: IdleOrder;
-  readonly #unfit = new WeakSet<Session>();
-  readonly #changes: RecentChanges;
-  readonly #fanOut = new FanOut((id, change) => this.#tell(id, change));
+  readonly #idle: IdleSessions;
+  readonly #changes: SessionChanges;
   #opening = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#parked = new ParkedSessions(options.maxParked);
-    this.#idle = new IdleOrder(options.clock);
-    this.#changes = new RecentChanges(options.clock);
+    const { log, clock } = options;
+    this.#idle = new IdleSessions({ parkable: this.parkable, log, clock });
+    this.#changes = new SessionChanges({ ids: () => this.#ids, find: (id) => this.#find(id), clock });
   }
 
   /** Sessions whose server object is being made for the first time. */
@@ -202,7 +185,7 @@ export class Sessions implements SessionObserver {
   /** Brings a parked session back on a slot that is already taken. */
   wake(id: string, release: Release): Session | undefined {
     const parked = this.#parked.take(id);
-    return parked && this.#wake(parked, release).session;
+    return parked && this.#wake(parked, release);
   }
 
   /** Takes in a session from elsewhere; one with a slot keeps it for a while for the client that comes after. */
@@ -210,15 +193,15 @@ export class Sessions implements SessionObserver {
     const usedAt = this.#options.clock() - idleFor;
     const parked = new ParkedSession(record, new EventLog(this.#options.maxEventLog, log), usedAt);
     if (release === undefined) this.#park(parked);
-    else this.#wake(parked, release).reservedUntil = this.#options.clock() + RESERVED_MS;
-    this.#catchUp(this.get(record.id) ?? parked, heard);
+    else this.#idle.reserve(this.#wake(parked, release));
+    this.#changes.catchUp(this.get(record.id) ?? parked, heard);
   }
 
   /** Takes a session out, to be served elsewhere; `undefined` when it is not here or must stay for now. */
   depart(id: string): Departing | undefined {
     const { copies, clock } = this.#options;
-    this.#fanOut.flush(id);
-    const heard = this.#changes.ids;
+    this.#changes.flush(id);
+    const heard = this.#changes.heard;
     const parked = this.#parked.take(id);
     if (parked !== undefined) {
       const { record } = parked;
@@ -232,12 +215,12 @@ export class Sessions implements SessionObserver {
         gone: () => this.#left(record),
         back: () => {
           this.#park(parked);
-          this.#catchUp(parked, heard);
+          this.#changes.catchUp(parked, heard);
         },
       };
     }
     const held = this.#held.get(id);
-    if (held === undefined || !this.#fitToRest(held.session)) return undefined;
+    if (held === undefined || !this.#idle.mayRest(held.session)) return undefined;
     const { session } = held;
     session.rest();
     this.#held.delete(id);
@@ -256,7 +239,7 @@ export class Sessions implements SessionObserver {
       back: () => {
         this.#held.set(id, held);
         this.changed(session, session.use.activity);
-        this.#catchUp(session, heard);
+        this.#changes.catchUp(session, heard);
       },
     };
   }
@@ -266,7 +249,7 @@ export class Sessions implements SessionObserver {
     const held = this.#held.get(id);
     const record = held?.session.record ?? this.#parked.take(id)?.record;
     if (record === undefined) return;
-    this.#fanOut.forget(id);
+    this.#changes.forget(id);
     if (held !== undefined) {
       this.#held.delete(id);
       this.#idle.delete(held.session);
@@ -280,7 +263,7 @@ export class Sessions implements SessionObserver {
   /** Ends a session wherever it is; answers whether it was here. */
   end(id: string, reason: EndReason): boolean {
     // One that is drained goes on from its copy, of which this is to be a part.
-    this.#fanOut.flush(id);
+    this.#changes.flush(id);
     const held = this.#held.get(id);
     held?.session.end(reason);
     const parked = held === undefined ? this.#parked.take(id) : undefined;
@@ -304,25 +287,12 @@ export class Sessions implements SessionObserver {
 
   /** Tells clients of a change, and leaves it in the log of those who are parked. */
   notify(change: Change): void {
-    this.#changes.add(change);
-    this.#fanOut.add(
-      change,
-      this.#ids.filter((id) => this.#find(id)?.wants(change)),
-    );
-  }
-
-  /** Tells a session of the changes that were published while it was on its way. */
-  #catchUp(session: Session | ParkedSession, heard: readonly string[]): void {
-    for (const change of this.#changes.arrived(session.record.id, heard)) session.notify(change);
-  }
-
-  #tell(id: string, change: Change): void {
-    if (!this.#changes.knows(id, change)) this.#find(id)?.notify(change);
+    this.#changes.publish(change);
   }
 
   /** Whether a slot could be made free. */
   get canMakeRoom(): boolean {
-    return this.#longestRestable() !== undefined || this.evictable;
+    return this.#nextToPark !== undefined || this.evictable;
   }
 
   /**
@@ -330,7 +300,7 @@ export class Sessions implements SessionObserver {
    * that the room is for: it will not be among the parked ones, so it must not be what has to go from there.
    */
   parkOne(returning?: string): boolean {
-    const session = this.#longestRestable();
+    const session = this.#nextToPark;
     if (session === undefined) return false;
     this.#parkHeld(session, returning);
     return true;
@@ -338,12 +308,12 @@ export class Sessions implements SessionObserver {
 
   /** Whether the longest-idle session may be closed to make room. */
   get evictable(): boolean {
-    return this.#quietFor(this.#options.evictAfter).next().done === false;
+    return this.#idle.quiet(this.#options.evictAfter).next().done === false;
   }
 
   /** Closes the longest-idle session if it may be closed; answers whether there is room now. */
   evict(): boolean {
-    const { value: longest } = this.#quietFor(this.#options.evictAfter).next();
+    const { value: longest } = this.#idle.quiet(this.#options.evictAfter).next();
     longest?.end('evicted');
     return longest !== undefined;
   }
@@ -352,17 +322,15 @@ export class Sessions implements SessionObserver {
   settle(): void {
     const { parkAfter, sessionIdleTimeout, clock } = this.#options;
     this.#changes.forgetOld();
-    for (const session of this.#quietFor(sessionIdleTimeout)) session.end('expired');
+    for (const session of this.#idle.quiet(sessionIdleTimeout)) session.end('expired');
     for (const parked of this.#parked.unusedSince(clock() - sessionIdleTimeout)) this.#endParked(parked, 'expired');
     if (this.#options.copies?.available === true) this.#dropSurplus();
-    if (!this.parkable) return;
-    for (const session of this.#idle.for('quiet', parkAfter)) {
-      if (!this.#fitToRest(session)) continue;
+    for (const session of this.#idle.restable('quiet', parkAfter)) {
       if (this.#options.maxParked === 0) session.rest();
       else this.#parkHeld(session);
     }
     if (this.#options.definition.speaksUnasked === true) return;
-    for (const session of this.#idle.for('listening', parkAfter)) if (this.#fitToRest(session)) session.rest();
+    for (const session of this.#idle.restable('listening', parkAfter)) session.rest();
   }
 
   changed(session: Session, activity: Activity): void {
@@ -434,16 +402,16 @@ export class Sessions implements SessionObserver {
   }
 
   #hold(session: Session, release: Release): Held {
-    const held: Held = { session, release, opening: false, reservedUntil: 0 };
+    const held: Held = { session, release, opening: false };
     this.#held.set(session.record.id, held);
     return held;
   }
 
-  #wake(parked: ParkedSession, release: Release): Held {
+  #wake(parked: ParkedSession, release: Release): Session {
     const session = this.#create(parked);
-    const held = this.#hold(session, release);
+    this.#hold(session, release);
     this.changed(session, 'quiet');
-    return held;
+    return session;
   }
 
   #parkHeld(session: Session, returning?: string): void {
@@ -472,7 +440,7 @@ export class Sessions implements SessionObserver {
       if (oldest === undefined || oldest === arriving) return;
       const { record } = oldest;
       // Its copy is to have all that it was to be told.
-      this.#fanOut.flush(record.id);
+      this.#changes.flush(record.id);
       const copied = copies?.has(record.id) === true;
       // It goes once its copy is written.
       if (!copied && copies?.available === true && surplus <= MOST_UNCOPIED) return;
@@ -498,29 +466,9 @@ export class Sessions implements SessionObserver {
     this.#close(record, 'handed-over');
   }
 
-  #longestRestable(): Session | undefined {
-    if (!this.parkable || this.#options.maxParked === 0) return undefined;
-    const now = this.#options.clock();
-    for (const session of this.#idle.for('quiet')) {
-      const reserved = (this.#held.get(session.record.id)?.reservedUntil ?? 0) > now;
-      if (!reserved && this.#fitToRest(session)) return session;
-    }
-    return undefined;
-  }
-
-  /** The sessions that nobody has used for so many milliseconds, the longest idle first. */
-  *#quietFor(milliseconds: number): Generator<Session, undefined> {
-    for (const session of this.#idle.for('quiet', milliseconds)) if (!session.use.pinned) yield session;
-  }
-
-  /** Whether its server object may go now, and another one could be made from what is left. */
-  #fitToRest(session: Session): boolean {
-    if (!this.parkable || !session.restable || this.#unfit.has(session)) return false;
-    const problem = session.dozing ? undefined : stateProblem(session.record);
-    if (problem === undefined) return true;
-    this.#unfit.add(session);
-    this.#options.log.error({ session: session.record.id, problem }, 'Session can not be parked');
-    return false;
+  /** The longest-idle session that may be parked for another one. */
+  get #nextToPark(): Session | undefined {
+    return this.#options.maxParked === 0 ? undefined : this.#idle.longestRestable;
   }
 
   #close({ id, openedAt }: SessionRecord, reason: ClosedReason): void {

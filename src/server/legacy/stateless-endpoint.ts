@@ -10,11 +10,11 @@ import type { StreamRegistry } from '../event-stream.ts';
 import type { Release } from '../gate.ts';
 import type { Log } from '../log.ts';
 import type { Refuse } from '../refusals.ts';
+import type { SessionMetrics } from '../session-metrics.ts';
 import type { Call } from './calls.ts';
 import { acceptsAnswers, canInitialize, initializeAmong, knowsVersion } from './post-checks.ts';
 import { startLimitOf } from './server-object.ts';
 import { Session, type SessionObserver } from './session.ts';
-import type { SessionMetrics } from './sessions.ts';
 import { recordOfUnknown } from './unknown-client.ts';
 
 export interface StatelessEndpointOptions {

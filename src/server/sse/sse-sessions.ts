@@ -7,9 +7,9 @@ import { FanOut } from '../fan-out.ts';
 import type { Release } from '../gate.ts';
 import type { Answering, Call } from '../legacy/calls.ts';
 import { startLimitOf } from '../legacy/server-object.ts';
-import type { SessionMetrics } from '../legacy/sessions.ts';
 import type { Log } from '../log.ts';
 import type { Change } from '../notifier.ts';
+import type { SessionMetrics } from '../session-metrics.ts';
 import { type SseObserver, SseSession } from './sse-session.ts';
 
 export interface SseSessionsOptions {
