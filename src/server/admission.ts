@@ -12,7 +12,11 @@ export interface AdmissionOptions {
   readonly gate: Gate;
   readonly lifecycle: Lifecycle;
   /** Sessions that may be parked or closed to make room. */
-  readonly sessions: { readonly canMakeRoom: boolean; parkOne(returning?: string): boolean; evict(): boolean };
+  readonly sessions: {
+    readonly canMakeRoom: boolean;
+    parkOne(returning?: string): Release | undefined;
+    evict(): Release | undefined;
+  };
   readonly modernMean: MovingMean;
   readonly pressure: { readonly high: boolean };
 }
@@ -44,15 +48,16 @@ export class Admission {
   /** Takes a slot for a session that is in already; it may come back until the very end. */
   admitReturning(returning?: string): Admitted {
     const { gate, sessions } = this.#options;
-    const release = gate.tryEnter() ?? (sessions.parkOne(returning) ? gate.tryEnter() : undefined);
+    const release = gate.tryEnter() ?? this.#passedOn(sessions.parkOne(returning));
     return release === undefined ? { refused: 'capacity' } : { release };
   }
 
   /** The last attempt, when no other pod has room: a slot that has come free since, or that of an idle session. */
   admitAfterAll(returning?: string): Admitted {
     const now = returning === undefined ? this.admit() : this.admitReturning(returning);
-    if ('release' in now || now.refused !== 'capacity' || !this.#options.sessions.evict()) return now;
-    return this.admitReturning(returning);
+    if ('release' in now || now.refused !== 'capacity') return now;
+    const release = this.#passedOn(this.#options.sessions.evict());
+    return release === undefined ? now : { release };
   }
 
   /** The same for a modern request, which may also wait in line for a short while. */
@@ -74,6 +79,14 @@ export class Admission {
     const { gate, lifecycle } = this.#options;
     if (lifecycle.draining) return undefined;
     return gate.tryEnter() ?? (overCap ? gate.enterOver() : undefined);
+  }
+
+  /** A slot goes from the session that made room to whom it was made for, past those who wait; over the cap it goes back. */
+  #passedOn(release: Release | undefined): Release | undefined {
+    const { gate } = this.#options;
+    if (release === undefined || gate.held <= gate.limit) return release;
+    release();
+    return gate.tryEnter();
   }
 
   /** Counts a short modern request in the exported mean until the answered function is called. */

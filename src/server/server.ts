@@ -15,6 +15,7 @@ import { refusePeer, sessionHeaders } from './fleet/peer-answer.ts';
 import { Gate } from './gate.ts';
 import { createHostCheck } from './host-check.ts';
 import { LegacyEndpoint } from './legacy/legacy-endpoint.ts';
+import { startLimitOf } from './legacy/server-object.ts';
 import { Sessions } from './legacy/sessions.ts';
 import { StatelessEndpoint } from './legacy/stateless-endpoint.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -114,6 +115,7 @@ export async function startServer(
   const sessions: Sessions = new Sessions({
     ...config,
     maxParked: parkedLimit(config),
+    slotsWanted: () => gate.waiting > 0,
     definition,
     ownerTag: tag,
     streams,
@@ -160,6 +162,7 @@ export async function startServer(
       createHandler,
       follow: source.follow,
       proxy: source.modernProxy,
+      startLimit: startLimitOf(config.startTimeout),
       admission,
       metrics,
       streams,

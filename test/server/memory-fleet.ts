@@ -167,6 +167,7 @@ export class MemoryPod {
       maxParked,
       maxEventLog: 4_096,
       maxStreamBuffer: 1024 * 1024,
+      slotsWanted: () => this.gate.waiting > 0,
       streams: this.streams,
       metrics,
       log,

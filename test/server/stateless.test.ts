@@ -40,6 +40,14 @@ test('there is nothing to listen to and nothing to end', async () => {
   expect((await post(lab.url, { jsonrpc: '2.0', method: 'notifications/initialized' })).status).toBe(202);
 });
 
+test('a batch with one id twice gets 400', async () => {
+  const lab = await startLab(stateless);
+  const answer = await post(lab.url, [toolCall(1, 'echo', { value: 'a' }), toolCall(1, 'echo', { value: 'b' })]);
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({ id: 1, error: { code: -32600 } });
+  expect((await lab.counts()).requestsInFlight.legacy).toBe(0);
+});
+
 test('each request in flight holds a slot until its handler has settled', async () => {
   const lab = await startLab({ ...stateless, maxConnections: '2' });
   const gone = new AbortController();

@@ -64,13 +64,14 @@ export class Calls<A extends Answering = Exchange> implements HandlerObserver {
     if (call !== undefined) this.#end(call);
   }
 
-  /** Nobody waits for the answer; the call counts until its handler settles. */
+  /** Nobody waits for the answer; the call counts until its handler settles, or it is certain that none starts. */
   drop(id: RequestId): void {
     const call = this.#calls.get(id);
     if (call === undefined || call.answered) return;
     call.dropped = true;
     call.exchange.cancel(id);
-    if (!call.running) this.#end(call);
+    // The SDKs start a handler a few microtasks after its request came.
+    setImmediate(() => !call.running && this.#end(call));
   }
 
   dropAll(): void {
@@ -78,6 +79,7 @@ export class Calls<A extends Answering = Exchange> implements HandlerObserver {
   }
 
   #end(call: Call<A>): void {
-    if (this.#calls.delete(call.request.id)) this.#over(call);
+    const { id } = call.request;
+    if (this.#calls.get(id) === call && this.#calls.delete(id)) this.#over(call);
   }
 }

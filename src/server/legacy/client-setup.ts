@@ -16,12 +16,15 @@ export class ClientSetup {
   remember({ method, params }: JsonRpcRequest, result: Readonly<Record<string, unknown>>): void {
     const record = this.#record;
     if (method === 'initialize') {
-      record.protocolVersion = String(result['protocolVersion']);
+      const version = result['protocolVersion'];
+      if (typeof version === 'string') record.protocolVersion = version;
       record.announces = announcedBy(result['capabilities']);
     } else if (method === 'logging/setLevel') {
-      record.logLevel = String(params?.['level']);
+      const level = params?.['level'];
+      if (typeof level === 'string') record.logLevel = level;
     } else if (method === 'resources/subscribe' || method === 'resources/unsubscribe') {
-      const uri = String(params?.['uri']);
+      const uri = params?.['uri'];
+      if (typeof uri !== 'string') return;
       const others = record.subscriptions.filter((other) => other !== uri);
       record.subscriptions = method === 'resources/subscribe' ? [...others, uri] : others;
     }
@@ -33,7 +36,10 @@ export class ClientSetup {
     if (this.#record.subscriptions.length >= MAX_SUBSCRIPTIONS) {
       return `Too many subscriptions: a session may have ${MAX_SUBSCRIPTIONS}.`;
     }
-    return String(params?.['uri']).length > MAX_URI_LENGTH ? `A URI may have ${MAX_URI_LENGTH} characters.` : undefined;
+    const uri = params?.['uri'];
+    // What is no text is for the server to refuse.
+    const long = typeof uri === 'string' && uri.length > MAX_URI_LENGTH;
+    return long ? `A URI may have ${MAX_URI_LENGTH} characters.` : undefined;
   }
 }
 

@@ -4,7 +4,14 @@ import type { Admission, Admitted } from '../admission.ts';
 import { answerEmpty, answerError, answerJson } from '../answers.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
 import type { Refuse } from '../refusals.ts';
-import { acceptsAnswers, acceptsStream, canInitialize, initializeAmong, knowsVersion } from './post-checks.ts';
+import {
+  acceptsAnswers,
+  acceptsStream,
+  canInitialize,
+  idsAreFree,
+  initializeAmong,
+  knowsVersion,
+} from './post-checks.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -68,13 +75,7 @@ export class LegacyEndpoint {
 
   #receive(session: Session, messages: readonly JsonRpcMessage[], batch: boolean, { req, res, body = '' }: Work): void {
     const requests = messages.filter(isRequest);
-    const repeated = requests.find(
-      ({ id }, index) => session.isInFlight(id) || requests.findIndex((other) => other.id === id) < index,
-    );
-    if (repeated !== undefined) {
-      const message = `Request id ${JSON.stringify(repeated.id)} is already in flight.`;
-      return answerError(res, 400, { code: ErrorCode.invalidRequest, message }, repeated.id);
-    }
+    if (!idsAreFree(messages, res, (id) => session.isInFlight(id))) return;
     const { maxRequestsPerSession } = this.#options;
     if (requests.length > 0 && session.requestsInFlight + requests.length > maxRequestsPerSession) {
       const message = `Too many requests in flight: this session may have ${maxRequestsPerSession}.`;

@@ -1,9 +1,9 @@
 import { isNotification, isRequest, type JsonRpcMessage, type RequestId } from '../../protocol/json-rpc.ts';
-import type { SessionUse } from './session-use.ts';
+import { isUse, type SessionUse } from './session-use.ts';
 
 /**
  * Requests to the client that belong to no call of its own. Each holds its session until it is answered or called off: the
- * answer must find who asked.
+ * answer must find who asked. A ping holds nothing, or a client that has gone would never be idle.
  */
 export class OpenQuestions {
   readonly #use: SessionUse;
@@ -18,7 +18,7 @@ export class OpenQuestions {
 
   /** Takes note of what the server sends. */
   sent(message: JsonRpcMessage): void {
-    if (isRequest(message) && !this.#asked.has(message.id)) {
+    if (isRequest(message) && isUse(message) && !this.#asked.has(message.id)) {
       this.#asked.set(message.id, setTimeout(() => this.answered(message.id), this.#limit).unref());
       this.#use.hold('call');
     } else if (isNotification(message) && message.method === 'notifications/cancelled') {

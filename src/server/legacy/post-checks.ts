@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server';
-import { ErrorCode, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../../protocol/json-rpc.ts';
+import {
+  ErrorCode,
+  isRequest,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  type RequestId,
+} from '../../protocol/json-rpc.ts';
 import { answerError } from '../answers.ts';
 
 /** Characters of `initialize` params: they are kept as long as the session, so that it can be woken with them. */
@@ -53,6 +59,22 @@ export function canInitialize(
   if (JSON.stringify(initialize.params ?? {}).length <= MAX_INITIALIZE) return true;
   const message = `Payload too large: the params of initialize may have ${MAX_INITIALIZE} characters.`;
   answerError(res, 413, { code: ErrorCode.server, message }, initialize.id);
+  return false;
+}
+
+/** Whether each request has an id of its own; answers 400 if not. `inFlight`: whether one is served with an id already. */
+export function idsAreFree(
+  messages: readonly JsonRpcMessage[],
+  res: ServerResponse,
+  inFlight: (id: RequestId) => boolean,
+): boolean {
+  const requests = messages.filter(isRequest);
+  const repeated = requests.find(
+    ({ id }, index) => inFlight(id) || requests.findIndex((other) => other.id === id) < index,
+  );
+  if (repeated === undefined) return true;
+  const message = `Request id ${JSON.stringify(repeated.id)} is already in flight.`;
+  answerError(res, 400, { code: ErrorCode.invalidRequest, message }, repeated.id);
   return false;
 }
 

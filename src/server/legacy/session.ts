@@ -191,11 +191,11 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
           });
     if (exchange !== undefined) this.#exchanges.add(exchange);
     const used = messages.some(isUse);
-    if (used) this.use.hold('call');
     const context = messageContext(req, {
       ...(exchange !== undefined && this.primes && { closeSSEStream: () => exchange.closeStream() }),
       closeStandaloneSSEStream: () => this.#streams.sendAway(),
     });
+    if (used) this.use.hold('call');
     for (const message of messages) {
       if (this.ended) break;
       if (isRequest(message) && exchange !== undefined) this.#serve(message, exchange, context);
@@ -231,8 +231,9 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
   send(message: JsonRpcMessage, relatedTo: RequestId | undefined): Promise<void> | undefined {
     if (isResponse(message)) return this.#respond(message);
     if (relatedTo === undefined) {
+      const data = JSON.stringify(message);
       this.#questions.sent(message);
-      return this.#streams.send(JSON.stringify(message));
+      return this.#streams.send(data);
     }
     const call = this.#calls.get(relatedTo);
     if (call === undefined || call.dropped || call.answered) {
@@ -305,11 +306,12 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
     const error = { code: ErrorCode.unavailable, message: 'The session goes on elsewhere. Try again.' };
     for (const exchange of [...this.#exchanges]) exchange.abort(503, error);
     this.#calls.dropAll();
+    this.giveUpAsking();
     this.#object.letGo();
     this.#streams.sendAway(awayFor());
   }
 
-  /** Ends the session for good, once: streams, server object, slot. */
+  /** Ends the session for good, once: streams, server object, and its calls, of which those that run count until they settle. */
   end(reason: EndReason): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
@@ -395,7 +397,8 @@ export class Session implements ExchangeHost, Outbound, RawOutbound {
 
   #deliver(request: JsonRpcRequest, object: ServerObject | undefined, context: MessageContext): void {
     // Cancelled while the server object was being made: the handler must not even start.
-    if (this.#calls.get(request.id)?.request !== request) return;
+    const call = this.#calls.get(request.id);
+    if (call?.request !== request || call.dropped) return;
     const { failure } = this.#object;
     if (object === undefined && failure instanceof RefusedByHttp) {
       this.answer(request.id, answerFor(request.id, failure.answer));

@@ -43,6 +43,8 @@ export interface SessionsOptions {
   readonly maxParked: number;
   readonly maxEventLog: number;
   readonly maxStreamBuffer: number;
+  /** Whether requests wait for a slot. */
+  readonly slotsWanted: () => boolean;
   readonly streams: StreamRegistry;
   readonly metrics: SessionMetrics;
   readonly copies?: SessionCopies | undefined;
@@ -54,7 +56,7 @@ export interface SessionsOptions {
 
 interface Held {
   readonly session: Session;
-  readonly release: Release;
+  release: Release;
   opening: boolean;
 }
 
@@ -91,6 +93,8 @@ export class Sessions implements SessionObserver {
   readonly #options: SessionsOptions;
   readonly #held = new Map<string, Held>();
   readonly #parked: ParkedSessions;
+  /** The slots of sessions that are over and have calls that still run. */
+  readonly #ending = new Map<Session, Release>();
   readonly #idle: IdleSessions;
   readonly #changes: SessionChanges;
   #opening = 0;
@@ -296,14 +300,12 @@ export class Sessions implements SessionObserver {
   }
 
   /**
-   * Parks the longest-idle session that may be parked; answers whether there is room now. `returning` is the parked one
-   * that the room is for: it will not be among the parked ones, so it must not be what has to go from there.
+   * Parks the longest-idle session that may be parked; answers with its slot. `returning` is the parked one that the slot
+   * is for: it will not be among the parked ones, so it must not be what has to go from there.
    */
-  parkOne(returning?: string): boolean {
+  parkOne(returning?: string): Release | undefined {
     const session = this.#nextToPark;
-    if (session === undefined) return false;
-    this.#parkHeld(session, returning);
-    return true;
+    return session && this.#parkHeld(session, returning);
   }
 
   /** Whether the longest-idle session may be closed to make room. */
@@ -311,11 +313,15 @@ export class Sessions implements SessionObserver {
     return this.#idle.quiet(this.#options.evictAfter).next().done === false;
   }
 
-  /** Closes the longest-idle session if it may be closed; answers whether there is room now. */
-  evict(): boolean {
+  /** Closes the longest-idle session if it may be closed; answers with its slot. */
+  evict(): Release | undefined {
     const { value: longest } = this.#idle.quiet(this.#options.evictAfter).next();
-    longest?.end('evicted');
-    return longest !== undefined;
+    const held = longest && this.#held.get(longest.record.id);
+    if (held === undefined) return undefined;
+    const { release } = held;
+    held.release = () => {};
+    held.session.end('evicted');
+    return release;
   }
 
   /** Parks, lets doze and closes what has been idle for long enough. To be called every second or so. */
@@ -327,7 +333,7 @@ export class Sessions implements SessionObserver {
     if (this.#options.copies?.available === true) this.#dropSurplus();
     for (const session of this.#idle.restable('quiet', parkAfter)) {
       if (this.#options.maxParked === 0) session.rest();
-      else this.#parkHeld(session);
+      else this.#parkHeld(session)?.();
     }
     if (this.#options.definition.speaksUnasked === true) return;
     for (const session of this.#idle.restable('listening', parkAfter)) session.rest();
@@ -338,6 +344,7 @@ export class Sessions implements SessionObserver {
     if (this.#held.get(session.record.id)?.session !== session) return;
     this.#idle.set(session, activity);
     this.noted(session);
+    if (activity === 'quiet' && this.#options.slotsWanted()) setImmediate(() => this.#makeRoom());
   }
 
   /** Something of a session is different from what a copy of it says. */
@@ -352,16 +359,22 @@ export class Sessions implements SessionObserver {
   callOver(session: Session, { request, startedAt }: Call): void {
     const seconds = (this.#options.clock() - startedAt) / 1_000;
     this.#options.metrics.requestOver('legacy', request.method, seconds);
-    if (!session.ended) this.noted(session);
+    if (!session.ended) return this.noted(session);
+    if (session.requestsInFlight > 0) return;
+    this.#ending.get(session)?.();
+    this.#ending.delete(session);
   }
 
   ended(session: Session, reason: EndReason): void {
     const { id } = session.record;
     this.#idle.delete(session);
     const held = this.#held.get(id);
-    // What is still being made is still being paid for.
-    if (held?.opening === false) held.release();
     this.#held.delete(id);
+    // What is still being made, or still runs, is still being paid for.
+    if (held?.opening === false) {
+      if (session.requestsInFlight === 0) held.release();
+      else this.#ending.set(session, held.release);
+    }
     this.#forgetCopy(session.record, reason);
     this.#close(session.record, reason);
   }
@@ -414,14 +427,20 @@ export class Sessions implements SessionObserver {
     return session;
   }
 
-  #parkHeld(session: Session, returning?: string): void {
+  /** Parks a session that holds a slot; answers with the slot. */
+  #parkHeld(session: Session, returning?: string): Release | undefined {
     const held = this.#held.get(session.record.id);
-    if (held === undefined) return;
+    if (held === undefined) return undefined;
     this.#held.delete(session.record.id);
     const usedAt = this.#idle.since(session) ?? this.#options.clock();
     this.#idle.delete(session);
     this.#park(new ParkedSession(session.record, session.log, usedAt, session.leave()), returning);
-    held.release();
+    return held.release;
+  }
+
+  /** Parks a session for a request that waits for a slot. */
+  #makeRoom(): void {
+    if (this.#options.slotsWanted()) this.parkOne()?.();
   }
 
   #park(parked: ParkedSession, returning?: string): void {

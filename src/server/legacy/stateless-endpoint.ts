@@ -12,7 +12,7 @@ import type { Log } from '../log.ts';
 import type { Refuse } from '../refusals.ts';
 import type { SessionMetrics } from '../session-metrics.ts';
 import type { Call } from './calls.ts';
-import { acceptsAnswers, canInitialize, initializeAmong, knowsVersion } from './post-checks.ts';
+import { acceptsAnswers, canInitialize, idsAreFree, initializeAmong, knowsVersion } from './post-checks.ts';
 import { startLimitOf } from './server-object.ts';
 import { Session, type SessionObserver } from './session.ts';
 import { recordOfUnknown } from './unknown-client.ts';
@@ -51,7 +51,11 @@ export class StatelessEndpoint {
     if (initialize !== undefined && !canInitialize(initialize, messages, res)) return;
     // Without a session there is nobody that an answer or a notification could be for.
     if (!messages.some(isRequest)) return answerEmpty(res, 202);
-    void this.#admit(messages, batch, work);
+    if (!idsAreFree(messages, res, () => false)) return;
+    this.#admit(messages, batch, work).catch((error: unknown) => {
+      this.#options.log.error({ err: error }, 'Request failed');
+      answerError(work.res, 500, { code: ErrorCode.internal, message: 'Internal error' });
+    });
   }
 
   get({ res }: Work): void {
@@ -130,8 +134,11 @@ export class StatelessEndpoint {
       settle();
     };
     if (initialize !== undefined) return void session.open(initialize, req, res).finally(received);
-    session.receive(messages, batch, req, res);
-    received();
+    try {
+      session.receive(messages, batch, req, res);
+    } finally {
+      received();
+    }
   }
 }
 
