@@ -120,29 +120,33 @@ export class ModernEndpoint {
     this.#requests.close();
   }
 
+  /** Listeners that are open; one that is still being made is a request like any other. */
   get listens(): number {
     return this.#listens.size;
   }
 
   async #listen(work: ModernWork): Promise<void> {
-    const { follow, streams, maxStreamBuffer } = this.#options;
+    const { follow, streams, maxStreamBuffer, admission } = this.#options;
     const { body, req, res, client } = work;
     // What a server elsewhere tells one listener is for that one alone.
     const bus = follow === undefined ? this.#bus : new InMemoryServerEventBus();
     const handler = this.#requests.createListenHandler(bus);
-    this.#listens.add(handler);
     let ended: Promise<void> | undefined;
+    const filter = filterOf(body);
+    if (follow !== undefined && filter !== undefined) {
+      const followed = await follow(filter, handler.notify, req, client.untilClosed).catch(asError);
+      if (!('ended' in followed)) return answerError(res, 200, followed, idOf(body));
+      ended = followed.ended;
+    }
+    const request = this.#requests.webRequest(work, client.untilClosed);
+    const response = await handler.fetch(request, { parsedBody: body });
+    // Before it is open it can not be ended: closing its handler would only make that fail.
+    this.#listens.add(handler);
     try {
-      const filter = filterOf(body);
-      if (follow !== undefined && filter !== undefined) {
-        const followed = await follow(filter, handler.notify, req, client.untilClosed).catch(asError);
-        if (!('ended' in followed)) return answerError(res, 200, followed, idOf(body));
-        ended = followed.ended;
-      }
-      const request = this.#requests.webRequest(work, client.untilClosed);
-      const response = await handler.fetch(request, { parsedBody: body });
       // The graceful result has its client listen again, to a server that is there.
       void ended?.then(() => handler.close());
+      // The drain may have ended the others already.
+      if (admission.closedFor === 'draining') await handler.close();
       await writeResponse(response, res, { kind: 'listen', maxBuffer: maxStreamBuffer, registry: streams });
     } finally {
       this.#listens.delete(handler);

@@ -5,6 +5,7 @@ export class ModernExchange implements HandlerObserver {
   readonly #callbacks: (() => void)[] = [];
   #running = 0;
   #answered = false;
+  #over = false;
   #spoilt = false;
 
   /** Whether its server object may be in a state that no other request should meet. */
@@ -16,9 +17,10 @@ export class ModernExchange implements HandlerObserver {
     this.#spoilt = true;
   }
 
-  /** Calls back once, when the exchange is over. */
+  /** Calls back once, when the exchange is over; at once if it is. */
   onOver(callback: () => void): void {
-    this.#callbacks.push(callback);
+    if (this.#over) callback();
+    else this.#callbacks.push(callback);
   }
 
   started(): void {
@@ -37,6 +39,7 @@ export class ModernExchange implements HandlerObserver {
 
   #check(): void {
     if (!this.#answered || this.#running > 0) return;
+    this.#over = true;
     for (const callback of this.#callbacks.splice(0)) callback();
   }
 }

@@ -5,7 +5,6 @@ import type { AnyMcpServer } from '../../sources/define-server.ts';
 import { contextOf } from '../../sources/raw-server.ts';
 import type { Source, SourceDefinition } from '../../sources/source.ts';
 import type { StreamRegistry } from '../event-stream.ts';
-import type { Log } from '../log.ts';
 import { watchHandlers } from '../watch-handlers.ts';
 import { webHeaders } from '../web-headers.ts';
 import { type ModernProduct, serverOf } from './client-identity.ts';
@@ -14,20 +13,17 @@ import { answerInternalError, serveDirectly } from './direct-request.ts';
 import type { ModernExchange } from './modern-exchange.ts';
 import { isPlain } from './plain-request.ts';
 import { type Challenge, challengeOf, wantsHeaders } from './sdk-checks.ts';
-import { ServerObjects } from './server-objects.ts';
+import { ServerObjects, type ServerObjectsOptions } from './server-objects.ts';
 import { writeResponse } from './write-response.ts';
 
 type CreateHandler = NonNullable<Source['createModernHandler']>;
 export type SdkHandler = ReturnType<CreateHandler>;
 
-export interface ModernRequestsOptions {
+export interface ModernRequestsOptions extends ServerObjectsOptions {
   readonly definition: Pick<SourceDefinition, 'create' | 'reusable' | 'sameSdk'>;
   readonly createHandler: CreateHandler;
   readonly streams: StreamRegistry;
   readonly maxStreamBuffer: number;
-  readonly log: Log;
-  /** The fleet's secret, as it is now. */
-  readonly fleetKey: () => string;
 }
 
 /** One request, as it is served. */

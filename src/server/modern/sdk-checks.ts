@@ -1,11 +1,41 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import type { JsonRpcRequest } from '../../protocol/json-rpc.ts';
+import type { AnyMcpServer } from '../../sources/define-server.ts';
+import { within } from '../../sources/within.ts';
 import type { ModernProduct } from './client-identity.ts';
 
 /** What the SDK's handler asks a server object before it connects it. */
 interface Checked {
   toolInputSchemaJson(name: string): object | undefined;
   resolveScopeChallenge(context: { readonly request: JsonRpcRequest }): unknown;
+}
+
+/** Those that a module gives again are limited once. */
+const limited = new WeakSet<object>();
+
+/**
+ * Has a server object answer in so many milliseconds whether a client needs more rights, whoever asks it: until then its
+ * request holds a slot, and no handler of it runs that could be cancelled. `late` is told of an answer that did not come.
+ */
+export function limitScopeCheck(product: AnyMcpServer, milliseconds: number, late: (error: unknown) => void): void {
+  const server = product as Partial<Checked>;
+  const { resolveScopeChallenge } = server;
+  if (typeof resolveScopeChallenge !== 'function' || limited.has(product)) return;
+  limited.add(product);
+  server.resolveScopeChallenge = (context) => {
+    const challenge = resolveScopeChallenge.call(product, context);
+    // Most are there at once, and need no timer.
+    if (typeof (challenge as PromiseLike<unknown> | undefined)?.then !== 'function') return challenge;
+    let pending = true;
+    const settled = Promise.resolve(challenge).finally(() => {
+      pending = false;
+    });
+    const message = `The scope check took longer than ${milliseconds} ms.`;
+    return within(milliseconds, settled, message).catch((error: unknown) => {
+      if (pending) late(error);
+      throw error;
+    });
+  };
 }
 
 /** By schema: the SDK makes one per tool and server object. */

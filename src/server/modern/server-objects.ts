@@ -1,14 +1,19 @@
 import type { AnyMcpServer, ServerSession } from '../../sources/define-server.ts';
 import type { ClientContext } from '../../sources/raw-server.ts';
 import type { SourceDefinition } from '../../sources/source.ts';
+import { within } from '../../sources/within.ts';
 import type { Log } from '../log.ts';
+import { serverOf } from './client-identity.ts';
 import type { ModernExchange } from './modern-exchange.ts';
+import { limitScopeCheck } from './sdk-checks.ts';
 import { ServerPool } from './server-pool.ts';
 import { uncompiled } from './uncompiled.ts';
 
 export interface ServerObjectsOptions {
   readonly definition: Pick<SourceDefinition, 'create' | 'reusable'>;
   readonly log: Log;
+  /** Milliseconds for a server object to be made, and for each answer to whether a client needs more rights. */
+  readonly startLimit: number;
   /** The fleet's secret, as it is now. */
   readonly fleetKey: () => string;
 }
@@ -30,7 +35,7 @@ export class ServerObjects {
     });
   }
 
-  /** An object for one exchange; rejects with what the module threw. */
+  /** An object for one exchange; rejects with what the module threw, or when it takes too long. */
   async take(exchange: ModernExchange, context: ClientContext | undefined): Promise<AnyMcpServer> {
     return await (this.#pool?.take(exchange) ?? this.create(exchange, context));
   }
@@ -59,13 +64,35 @@ export class ServerObjects {
 
   /** The SDK tells only that something failed. */
   async #create(session: ServerSession, context: ClientContext | undefined): Promise<AnyMcpServer> {
+    const { definition, startLimit, log } = this.#options;
+    // Raw servers are made for legacy sessions only.
+    const making = (async () => (await definition.create(session, context)) as AnyMcpServer)();
+    let made: AnyMcpServer;
     try {
-      // Raw servers are made for legacy sessions only.
-      return (await this.#options.definition.create(session, context)) as AnyMcpServer;
+      made = await within(startLimit, making, `The server took longer than ${startLimit} ms to start.`);
     } catch (error) {
-      this.#options.log.error({ err: error }, 'Server object failed');
+      log.error({ err: error }, 'Server object failed');
+      this.#closeLate(making);
       throw error;
     }
+    limitScopeCheck(made, startLimit, (error) => log.error({ err: error }, 'Scope check failed'));
+    return made;
+  }
+
+  /** Nobody waits any more for what comes now. */
+  #closeLate(making: Promise<AnyMcpServer>): void {
+    making.then(
+      async (made) => {
+        try {
+          // One that serves somebody else by now is not ours to close.
+          if (serverOf(made).transport === undefined) await made.close();
+        } catch (error) {
+          this.#options.log.error({ err: error }, 'Module failed');
+        }
+      },
+      // It has failed already: by this very error, or by being late.
+      () => {},
+    );
   }
 
   #attempt(action: () => void): void {

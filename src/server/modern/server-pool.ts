@@ -75,14 +75,19 @@ export class ServerPool {
 
   async #make(fleetKey: string): Promise<Pooled> {
     const callbacks: ((reason: EndReason) => void)[] = [];
+    let dropped = false;
     let product: AnyMcpServer | undefined;
     const attempt = (action: () => unknown) => void Promise.resolve().then(action).catch(this.#options.failed);
     const drop = () => {
+      dropped = true;
       attempt(() => product?.close());
       for (const callback of callbacks.splice(0)) attempt(() => callback('closed'));
     };
     try {
-      const onEnd = (callback: (reason: EndReason) => void) => void callbacks.push(callback);
+      const onEnd = (callback: (reason: EndReason) => void) => {
+        if (dropped) attempt(() => callback('closed'));
+        else callbacks.push(callback);
+      };
       const made = await this.#options.create({ era: 'modern', id: undefined, state: {}, fleetKey, onEnd });
       if (this.#made.has(made)) {
         throw new Error('The module gave a server object for the second time. `create` must make one each time.');
