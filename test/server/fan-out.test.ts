@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { FanOut } from '../../src/server/fan-out.ts';
+import { SessionChanges } from '../../src/server/legacy/session-changes.ts';
 import type { Change } from '../../src/server/notifier.ts';
 
 const change = (id: string): Change => ({ id, method: 'notifications/tools/list_changed' });
@@ -70,4 +71,69 @@ test('who is elsewhere is told nothing, and one that throws keeps nobody else wa
   fanOut.add(change('b'), ['later']);
   while (told.length < 9) await nextTurn();
   expect(told).toEqual([...names(10).filter((id) => id !== 's3' && id !== 's8'), 'later']);
+});
+
+/** Sessions that want to know of everything, of which the first ones take so long that what is published next waits. */
+function sessionsWithLongRound() {
+  const told: string[] = [];
+  const sessions = new Map<string, { readonly record: { readonly id: string }; wants(): boolean; notify(): void }>();
+  const add = (id: string, notify: (change: Change) => void) => {
+    const session = { record: { id }, wants: () => true, notify };
+    sessions.set(id, session as never);
+    return session as never;
+  };
+  for (const id of names(20)) add(id, () => spin(1));
+  const changes = new SessionChanges({
+    ids: () => [...sessions.keys()],
+    find: (id) => sessions.get(id) as never,
+    clock: () => performance.now(),
+  });
+  changes.publish({ id: 'long', method: 'notifications/prompts/list_changed' });
+  const arrive = (...heard: string[]) => {
+    const session = add('moved', ({ method }) => told.push(method));
+    changes.catchUp(session, ['long', ...heard]);
+  };
+  /** What the session that moved is told of, once all rounds are over. */
+  const heardInTheEnd = async () => {
+    let over = false;
+    add('last', () => (over = true));
+    changes.publish({ id: 'end', method: 'notifications/resources/list_changed' });
+    while (!over) await nextTurn();
+    return told.filter((method) => method === change('').method).length;
+  };
+  return { changes, told, arrive, heardInTheEnd };
+}
+
+test('a change that waits is told to who heard of the one before it where it came from', async () => {
+  const { changes, arrive, heardInTheEnd } = sessionsWithLongRound();
+  changes.publish(change('first'));
+  arrive('first');
+  changes.publish(change('second'));
+  expect(await heardInTheEnd()).toBe(1);
+});
+
+test('so it is to one that goes on before its turn', async () => {
+  const { changes, told, arrive } = sessionsWithLongRound();
+  changes.publish(change('first'));
+  arrive('first');
+  changes.publish(change('second'));
+  changes.flush('moved');
+  expect(told).toEqual([change('').method]);
+  expect(changes.heard).toEqual(['long', 'first', 'second']);
+});
+
+test('who heard of a later change elsewhere is told of the one before it', async () => {
+  const { changes, arrive, heardInTheEnd } = sessionsWithLongRound();
+  arrive('second');
+  changes.publish(change('first'));
+  changes.publish(change('second'));
+  expect(await heardInTheEnd()).toBe(1);
+});
+
+test('who heard of a change elsewhere is not told of it', async () => {
+  const { changes, arrive, heardInTheEnd } = sessionsWithLongRound();
+  arrive('first', 'second');
+  changes.publish(change('first'));
+  changes.publish(change('second'));
+  expect(await heardInTheEnd()).toBe(0);
 });

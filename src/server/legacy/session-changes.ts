@@ -16,7 +16,7 @@ export interface SessionChangesOptions {
 export class SessionChanges {
   readonly #options: SessionChangesOptions;
   readonly #recent: RecentChanges;
-  readonly #fanOut = new FanOut((id, change) => this.#tell(id, change));
+  readonly #fanOut = new FanOut((id, change) => this.#options.find(id)?.notify(change));
 
   constructor(options: SessionChangesOptions) {
     this.#options = options;
@@ -29,7 +29,8 @@ export class SessionChanges {
     this.#recent.add(change);
     this.#fanOut.add(
       change,
-      ids().filter((id) => find(id)?.wants(change)),
+      // What it heard of elsewhere is left out here, since it may be told later together with what it has not heard of.
+      ids().filter((id) => !this.#recent.knows(id, change) && find(id)?.wants(change)),
     );
   }
 
@@ -56,9 +57,5 @@ export class SessionChanges {
   /** To be called now and then. */
   forgetOld(): void {
     this.#recent.forgetOld();
-  }
-
-  #tell(id: string, change: Change): void {
-    if (!this.#recent.knows(id, change)) this.#options.find(id)?.notify(change);
   }
 }
