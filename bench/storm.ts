@@ -16,6 +16,7 @@ import { goalLine, table } from './table.ts';
 // of the cap, over the kept sockets of a proxy or with a new socket for each client; --seconds is the quiet before each. One
 // storm is over in a fraction of a second, too soon for a percentile of calls: in each round it comes --waves times.
 // Usage: storm.ts [--cap 200] [--storms 2,10] [--sockets kept,new] [--rounds 5] [--waves 10] [--seconds 3]
+//   [--node-flags=FLAGS] (of both servers)
 const { values } = parseArgs({
   options: {
     cap: { type: 'string', default: '200' },
@@ -24,12 +25,14 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     waves: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '3' },
+    'node-flags': { type: 'string', default: '' },
   },
 });
 const cap = Number(values.cap);
 const CALLERS = 10;
 const THINK_MS = 10;
 const AT_ONCE = 64;
+const NODE_FLAGS = values['node-flags'].split(' ').filter((flag) => flag !== '');
 const STORM_CLIENTS = fileURLToPath(new URL('storm-clients.ts', import.meta.url));
 const NAMES = ['berth', 'sdk-v1-counter'] as const;
 
@@ -100,7 +103,7 @@ const storms = values.sockets
 for (let round = 0; round < Number(values.rounds); round++) {
   for (const name of NAMES) {
     // A parkable session would be parked for the next one, and nobody refused.
-    const server = await startServer(name, { cap, sessions: 'resident' });
+    const server = await startServer(name, { cap, sessions: 'resident', nodeFlags: NODE_FLAGS });
     const child = fork(STORM_CLIENTS, [server.url, String(AT_ONCE)]);
     child.once('exit', (code) => {
       if (code !== 0) throw new Error(`The clients of the storm ended with exit code ${code}.`);
