@@ -22,9 +22,18 @@ export interface StreamRegistry {
 /** Asks the client to come back after so many milliseconds. */
 export const retryFrame = (milliseconds: number): string => `retry: ${Math.round(milliseconds)}\n\n`;
 
+/** A frame that waits for the reader to take what is before it. */
+interface WaitingFrame {
+  readonly frame: string | Uint8Array;
+  /** What it counts against the buffer, as long as it waits. */
+  readonly size: number;
+  /** Told when it is written, with what its sender may wait for then; or with nothing, when the reader is gone. */
+  written(taken: Promise<void> | undefined): void;
+}
+
 export interface EventStreamOptions {
   readonly kind: StreamKind;
-  /** Unread bytes after which a reader counts as too slow and is cut. */
+  /** Unread bytes after which senders that do not wait for the reader have it cut. */
   readonly maxBuffer: number;
   readonly registry: StreamRegistry;
   readonly headers?: OutgoingHttpHeaders;
@@ -32,13 +41,21 @@ export interface EventStreamOptions {
   readonly onClose?: (stream: EventStream) => void;
 }
 
-/** One server-sent-events response: framing, keep-alive comments, and an end to readers that do not read. */
+/**
+ * One server-sent-events response: framing, keep-alive comments, and an end to readers that do not read. Frames are
+ * written at the reader's pace and in the order in which they came.
+ */
 export class EventStream implements OpenStream {
   readonly kind: StreamKind;
   readonly #res: ServerResponse;
   readonly #maxBuffer: number;
   #closed = false;
+  #ending = false;
   #catchingUp: Promise<void> | undefined;
+  /** In order; empty unless the reader is catching up. Taking the first of a long array would cost its length. */
+  readonly #waiting = new Set<WaitingFrame>();
+  /** What waits of senders that may not wait for the reader. */
+  #held = 0;
 
   constructor(res: ServerResponse, options: EventStreamOptions) {
     this.kind = options.kind;
@@ -53,6 +70,8 @@ export class EventStream implements OpenStream {
     options.registry.add(this);
     res.once('close', () => {
       this.#closed = true;
+      for (const { written } of this.#waiting) written(undefined);
+      this.#waiting.clear();
       options.registry.remove(this);
       options.onClose?.(this);
     });
@@ -62,9 +81,20 @@ export class EventStream implements OpenStream {
     res.flushHeaders();
   }
 
-  /** Sends one message; the promise, if there is one, ends when the reader has caught up or is gone. */
+  /**
+   * Sends one message; the promise, if there is one, ends when the reader has caught up or is gone. Who does not wait for
+   * that and goes beyond the buffer has the reader cut.
+   */
   message(data: string, id?: string): Promise<void> | undefined {
-    return this.raw(`${id === undefined ? '' : `id: ${id}\n`}event: message\ndata: ${data}\n\n`);
+    return this.raw(messageFrame(data, id));
+  }
+
+  /**
+   * Sends one message of which there are only so many, whatever the reader does: an answer to a request in flight, or
+   * what is in a log. However much of it is unread, the reader is not cut for that.
+   */
+  queue(data: string, id?: string): Promise<void> | undefined {
+    return this.#send(messageFrame(data, id), 0);
   }
 
   /** Gives the client a place to resume from and the time to wait before it does (MCP 2025-11-25, SEP-1699). */
@@ -84,19 +114,13 @@ export class EventStream implements OpenStream {
 
   /** Writes a frame, or bytes of frames, as they are. */
   raw(frame: string | Uint8Array): Promise<void> | undefined {
-    if (this.#closed || this.#res.writableEnded) return undefined;
-    if (this.#unread(this.#maxBuffer)) {
-      this.cut();
-      return undefined;
-    }
-    this.#res.write(frame);
-    // Below its high-water mark Node would never say that the reader has caught up.
-    const tolerated = Math.max(this.#maxBuffer / 2, this.#res.writableHighWaterMark);
-    return this.#unread(tolerated) ? this.#caughtUp() : undefined;
+    return this.#send(frame, frame.length);
   }
 
+  /** Ends it once all is written. */
   end(): void {
-    if (!this.#closed) this.#res.end();
+    this.#ending = true;
+    if (!this.#closed && this.#waiting.size === 0) this.#res.end();
   }
 
   /** Ends it for a reader that has another stream now: one that left bytes unread is not waited for. */
@@ -109,6 +133,45 @@ export class EventStream implements OpenStream {
   /** Ends the socket without waiting for a reader that does not read. */
   cut(): void {
     this.#res.destroy();
+  }
+
+  /** `size`: what it counts against the buffer should it have to wait. */
+  #send(frame: string | Uint8Array, size: number): Promise<void> | undefined {
+    if (this.#closed || this.#ending) return undefined;
+    if (this.#catchingUp === undefined) return this.#write(frame);
+    if (size > 0 && this.#overrun) {
+      this.cut();
+      return undefined;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add({ frame, size, written: resolve });
+    this.#held += size;
+    return promise;
+  }
+
+  /** Unread bytes beyond which all that comes waits. Below its high-water mark Node would never say when to go on. */
+  get #tolerated(): number {
+    return Math.max(this.#maxBuffer / 2, this.#res.writableHighWaterMark);
+  }
+
+  /** A long answer that is being written is no fault of those who send meanwhile. */
+  get #overrun(): boolean {
+    return this.#held + Math.min(this.#res.writableLength, this.#tolerated) > this.#maxBuffer;
+  }
+
+  #write(frame: string | Uint8Array): Promise<void> | undefined {
+    this.#res.write(frame);
+    return this.#unread(this.#tolerated) ? this.#caughtUp() : undefined;
+  }
+
+  #writeWaiting(): void {
+    for (const next of this.#waiting) {
+      if (this.#catchingUp !== undefined) return;
+      this.#waiting.delete(next);
+      this.#held -= next.size;
+      next.written(this.#write(next.frame));
+    }
+    if (this.#ending) this.end();
   }
 
   /** Whether more than so many bytes wait for the reader. */
@@ -124,10 +187,15 @@ export class EventStream implements OpenStream {
       const done = () => {
         this.#res.off('drain', done).off('close', done);
         this.#catchingUp = undefined;
+        this.#writeWaiting();
         resolve();
       };
       this.#res.once('drain', done).once('close', done);
     });
     return this.#catchingUp;
   }
+}
+
+function messageFrame(data: string, id: string | undefined): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: message\ndata: ${data}\n\n`;
 }

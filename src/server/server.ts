@@ -15,7 +15,6 @@ import { refusePeer, sessionHeaders } from './fleet/peer-answer.ts';
 import { Gate } from './gate.ts';
 import { createHostCheck } from './host-check.ts';
 import { LegacyEndpoint } from './legacy/legacy-endpoint.ts';
-import { startLimitOf } from './legacy/server-object.ts';
 import { Sessions } from './legacy/sessions.ts';
 import { StatelessEndpoint } from './legacy/stateless-endpoint.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -37,6 +36,7 @@ import { createRequestListener } from './request-listener.ts';
 import { responsesOf } from './response.ts';
 import { SseEndpoint } from './sse/sse-endpoint.ts';
 import { SseSessions } from './sse/sse-sessions.ts';
+import { startLimitOf } from './start-limit.ts';
 import { TakeOvers } from './take-over.ts';
 import { WorkQueue } from './work-queue.ts';
 

@@ -240,6 +240,29 @@ describe('what is wrong is said, and costs nothing after', () => {
     await eventually(lab.counts, ({ requestsInFlight }) => requestsInFlight.legacy === 1);
     expect(textIn(await stream.call(toolCall(4, 'echo', { value: 'x' })))).toBe('x');
   });
+
+  test('more than may wait for a server that is being made', async () => {
+    const { definition, notes } = createParkable();
+    const lab = await startLab({ transport: 'sse' }, definition);
+    const made = Promise.withResolvers<void>();
+    notes.hold = made.promise;
+    const stream = await openSse(lab.origin);
+    expect((await stream.post(initialize('2024-11-05'))).status).toBe(202);
+    const params = { progressToken: 1, progress: 1, message: 'x'.repeat(4_000_000) };
+    const progress = { jsonrpc: '2.0', method: 'notifications/progress', params };
+    for (let i = 0; i < 4; i++) expect((await stream.post(progress)).status).toBe(202);
+    const tooMuch = await stream.post(progress);
+    expect([tooMuch.status, tooMuch.headers.get('retry-after')]).toEqual([429, '1']);
+    expect(await tooMuch.json()).toMatchObject({ id: null, error: { message: expect.stringContaining('Too many') } });
+    const call = await stream.post(toolCall(1, 'fill', { filler: 'x'.repeat(1_000_000) }));
+    expect([call.status, await call.json()]).toEqual([429, expect.objectContaining({ id: 1 })]);
+    // What is short is still taken, and once nothing waits all is.
+    expect((await stream.post(toolCall(2, 'count'))).status).toBe(202);
+    made.resolve();
+    expect(textIn(await stream.answer(2))).toBe('1');
+    expect((await stream.post(progress)).status).toBe(202);
+    expect(textIn(await stream.call(toolCall(1, 'count')))).toBe('2');
+  });
 });
 
 /** A server elsewhere that answers nothing before `initialize`, as many do. */

@@ -82,7 +82,7 @@ export class Exchange implements Waiting {
     const data = serialize(id, message);
     this.#pending.delete(id);
     if (this.#number === undefined) this.#answers.push(data);
-    const written = this.#number === undefined ? undefined : this.#emit(this.#number, data);
+    const written = this.#number === undefined ? undefined : this.#emit(this.#number, data, 'queue');
     return this.#pending.size === 0 ? (this.#finish() ?? written) : written;
   }
 
@@ -170,7 +170,7 @@ export class Exchange implements Waiting {
       const stream = this.#open(res);
       if (this.#host.primes) stream.prime(this.#host.log.mark(number), RESUME_AFTER_MS);
     }
-    for (const data of this.#answers.splice(0)) this.#emit(number, data);
+    for (const data of this.#answers.splice(0)) void this.#emit(number, data, 'queue');
     return number;
   }
 
@@ -182,10 +182,11 @@ export class Exchange implements Waiting {
     return this.#stream;
   }
 
-  #emit(number: number, data: string): Promise<void> | undefined {
+  /** `queue`: an answer, for which no reader is cut. */
+  #emit(number: number, data: string, how: 'message' | 'queue' = 'message'): Promise<void> | undefined {
     const { log, resumable } = this.#host;
     const id = log.append(number, data);
-    if (this.#stream !== undefined) return this.#stream.message(data, resumable ? id : undefined);
+    if (this.#stream !== undefined) return this.#stream[how](data, resumable ? id : undefined);
     return resumable && log.full && this.#pending.size > 0 ? this.#readerBack() : undefined;
   }
 

@@ -7,16 +7,15 @@ import type { Refuse } from '../refusals.ts';
 import {
   acceptsAnswers,
   acceptsStream,
+  backlogOf,
   canInitialize,
   idsAreFree,
   initializeAmong,
   knowsVersion,
+  mayWait,
 } from './post-checks.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
-
-/** Characters of messages that may wait for the server object of one session to be made again. */
-const MAX_BACKLOG = 16 * 1024 * 1024;
 
 export interface LegacyEndpointOptions {
   readonly sessions: Sessions;
@@ -83,14 +82,9 @@ export class LegacyEndpoint {
         'retry-after': '1',
       });
     }
-    if (session.backlog + body.length > MAX_BACKLOG) {
-      const message = 'Too many messages wait for the server of this session, which is being started again.';
-      return answerError(res, 429, { code: ErrorCode.server, message }, requests[0]?.id ?? null, {
-        'retry-after': '1',
-      });
-    }
+    if (!mayWait(session, body, requests[0]?.id ?? null, res)) return;
     session.receive(messages, batch, req, res);
-    session.addBacklog(body.length);
+    session.addBacklog(backlogOf(body));
     if (requests.length === 0) answerEmpty(res, 202);
   }
 

@@ -78,6 +78,29 @@ export function idsAreFree(
   return false;
 }
 
+/** Characters of messages that may wait for the server object of one session. */
+const MAX_BACKLOG = 16 * 1024 * 1024;
+/** A message that waits takes more than its text. */
+const MESSAGE_COST = 1_024;
+
+/** What a POST with this body adds to the messages that wait for a server object. */
+export function backlogOf(body: string): number {
+  return body.length + MESSAGE_COST;
+}
+
+/** Whether a POST with this body may wait as well; answers 429 if not. What nothing waits before has the limit of bodies. */
+export function mayWait(
+  { backlog }: { readonly backlog: number },
+  body: string,
+  id: RequestId | null,
+  res: ServerResponse,
+): boolean {
+  if (backlog === 0 || backlog + backlogOf(body) <= MAX_BACKLOG) return true;
+  const message = 'Too many messages wait for the server of this session, which is being started.';
+  answerError(res, 429, { code: ErrorCode.server, message }, id, { 'retry-after': '1' });
+  return false;
+}
+
 function accepts(req: IncomingMessage, type: string): boolean {
   const accept = req.headers.accept ?? '';
   return accept.includes(type) || accept.includes('*/*') || accept.includes(`${type.split('/')[0]}/*`);

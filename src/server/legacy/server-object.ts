@@ -19,14 +19,6 @@ import { Questions } from './questions.ts';
 import { Replay } from './replay-client.ts';
 import { type MessageContext, type Outbound, SessionTransport } from './session-transport.ts';
 
-/** Clients wait for 60 s; a slot must not be lost to a source that never comes back. */
-const CREATE_LIMIT_MS = 30_000;
-
-/** Milliseconds for a server object to be made, where a command gets `startTimeout` for its first answer. */
-export function startLimitOf(startTimeout: number): number {
-  return Math.max(CREATE_LIMIT_MS, startTimeout);
-}
-
 export type OnEnd = (reason: EndReason) => void;
 
 export interface ServerObjectOptions {

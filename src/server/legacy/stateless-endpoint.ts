@@ -11,9 +11,9 @@ import type { Release } from '../gate.ts';
 import type { Log } from '../log.ts';
 import type { Refuse } from '../refusals.ts';
 import type { SessionMetrics } from '../session-metrics.ts';
+import { startLimitOf } from '../start-limit.ts';
 import type { Call } from './calls.ts';
 import { acceptsAnswers, canInitialize, idsAreFree, initializeAmong, knowsVersion } from './post-checks.ts';
-import { startLimitOf } from './server-object.ts';
 import { Session, type SessionObserver } from './session.ts';
 import { recordOfUnknown } from './unknown-client.ts';
 

@@ -51,6 +51,7 @@ export class IntroducedObject {
   readonly #object: SessionObject;
   #making: Promise<ServerObject | undefined> | undefined;
   #first: 'initialize' | 'other' | undefined;
+  #backlog = 0;
 
   constructor(options: IntroducedObjectOptions) {
     this.#options = options;
@@ -71,6 +72,16 @@ export class IntroducedObject {
     return this.#making !== undefined;
   }
 
+  /** Characters of messages that wait for it to be made. */
+  get backlog(): number {
+    return this.#backlog;
+  }
+
+  /** Counts a message of so many characters that was received just now, if it waits. */
+  addBacklog(size: number): void {
+    if (this.making) this.#backlog += size;
+  }
+
   /** Hands on the object for a message, made if need be; nothing when that fails, or the session is over meanwhile. */
   use(message: JsonRpcMessage, context: MessageContext, then: (object: ServerObject | undefined) => void): void {
     const object = this.#making === undefined ? this.#object.current : undefined;
@@ -81,6 +92,7 @@ export class IntroducedObject {
       // Before all others that wait for it, so that what comes later goes the straight way and in order.
       void making.then(() => {
         this.#making = undefined;
+        this.#backlog = 0;
         this.#options.made();
       });
     }

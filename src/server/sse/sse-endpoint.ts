@@ -11,7 +11,7 @@ import type { Admission } from '../admission.ts';
 import { answerError, answerPreflight, answerSessionNotFound } from '../answers.ts';
 import { type Body, BodyReader } from '../body.ts';
 import type { Elsewhere, Work } from '../elsewhere.ts';
-import { acceptsStream, canInitialize } from '../legacy/post-checks.ts';
+import { acceptsStream, backlogOf, canInitialize, mayWait } from '../legacy/post-checks.ts';
 import type { Log } from '../log.ts';
 import { contentProblem } from '../mcp-endpoint.ts';
 import type { Refuse } from '../refusals.ts';
@@ -113,7 +113,8 @@ export class SseEndpoint {
     if (session === undefined) return elsewhere.serve(id, work, () => answerSessionNotFound(res));
     const message = readMessage(work.body, res);
     if (message === undefined || (isRequest(message) && !this.#mayCall(message, session, res))) return;
-    session.receive(message, req);
+    if (!mayWait(session, work.body, idOf(message), res)) return;
+    session.receive(message, backlogOf(work.body), req);
     answerAccepted(res);
   }
 

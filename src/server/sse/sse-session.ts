@@ -118,6 +118,11 @@ export class SseSession implements Outbound, RawOutbound {
     return this.#calls.size;
   }
 
+  /** Characters of messages that wait for the server object to be made. */
+  get backlog(): number {
+    return this.#object.backlog;
+  }
+
   isInFlight(id: RequestId): boolean {
     return this.#calls.get(id) !== undefined;
   }
@@ -139,11 +144,12 @@ export class SseSession implements Outbound, RawOutbound {
     };
   }
 
-  /** Takes a message that the client has sent; answers go to the stream. */
-  receive(message: JsonRpcMessage, req: IncomingMessage): void {
+  /** Takes a message of so many characters that the client has sent; answers go to the stream. */
+  receive(message: JsonRpcMessage, size: number, req: IncomingMessage): void {
     const context = messageContext(req, { closeStandaloneSSEStream() {} });
     if (isRequest(message)) this.#serve(message, context);
     else this.#take(message, context);
+    this.#object.addBacklog(size);
   }
 
   /** Has the client open another stream, wherever it is routed then: at once, or when its last call ends. */
@@ -165,7 +171,8 @@ export class SseSession implements Outbound, RawOutbound {
   }
 
   send(message: JsonRpcMessage): Promise<void> | undefined {
-    return isResponse(message) ? this.#respond(message) : this.#write(JSON.stringify(message));
+    if (isResponse(message)) return this.#respond(message);
+    return this.#ended === undefined ? this.#stream.message(JSON.stringify(message)) : undefined;
   }
 
   closedByServer(): void {
@@ -206,12 +213,9 @@ export class SseSession implements Outbound, RawOutbound {
     this.#object.end(reason);
     if (reason === 'drained') this.#stream.retry(awayFor());
     this.#stream.end();
-    // The SDKs start a handler a few microtasks after its message came: what runs now has to settle, nothing else will.
-    setImmediate(() => {
-      this.#abandoned = true;
-      this.#calls.dropAll();
-      this.#giveBack();
-    });
+    this.#abandoned = true;
+    this.#calls.dropAll();
+    this.#giveBack();
   }
 
   #serve(request: JsonRpcRequest, context: MessageContext): void {
@@ -234,7 +238,8 @@ export class SseSession implements Outbound, RawOutbound {
 
   #deliver(request: JsonRpcRequest, object: ServerObject | undefined, context: MessageContext): void {
     // Over while the server object was being made: the handler must not even start.
-    if (this.#ended !== undefined || this.#calls.get(request.id)?.request !== request) return;
+    const call = this.#calls.get(request.id);
+    if (this.#ended !== undefined || call?.request !== request || call.dropped) return;
     if (object === undefined) {
       this.#fail(request.id, ErrorCode.internal, 'The server could not be started for this session.');
     } else {
@@ -263,19 +268,13 @@ export class SseSession implements Outbound, RawOutbound {
   }
 
   #tell(message: JsonRpcResponse): Promise<void> | undefined {
-    return this.#write(serialize(message.id as RequestId, message));
-  }
-
-  #write(data: string): Promise<void> | undefined {
-    return this.#ended === undefined ? this.#stream.message(data) : undefined;
+    if (this.#ended !== undefined) return undefined;
+    return this.#stream.queue(serialize(message.id as RequestId, message));
   }
 
   #cancelled(params: Readonly<Record<string, unknown>> | undefined): void {
     const id = params?.['requestId'];
-    const call = typeof id === 'string' || typeof id === 'number' ? this.#calls.get(id) : undefined;
-    if (call === undefined) return;
-    // Its handler may be about to start, see `end`.
-    setImmediate(() => this.#calls.get(call.request.id) === call && this.#calls.drop(call.request.id));
+    if (typeof id === 'string' || typeof id === 'number') this.#calls.drop(id);
   }
 
   #callOver(call: Call<Answering>): void {

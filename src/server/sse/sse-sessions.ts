@@ -6,10 +6,10 @@ import type { StreamRegistry } from '../event-stream.ts';
 import { FanOut } from '../fan-out.ts';
 import type { Release } from '../gate.ts';
 import type { Answering, Call } from '../legacy/calls.ts';
-import { startLimitOf } from '../legacy/server-object.ts';
 import type { Log } from '../log.ts';
 import type { Change } from '../notifier.ts';
 import type { SessionMetrics } from '../session-metrics.ts';
+import { startLimitOf } from '../start-limit.ts';
 import { type SseObserver, SseSession } from './sse-session.ts';
 
 export interface SseSessionsOptions {
