@@ -67,6 +67,12 @@ export interface ModernProxy {
   /** Whether it does, as far as is known. */
   readonly available: boolean;
   /**
+   * Has a server that speaks the legacy era say who it is to this client, before a request of it is served by a bridge:
+   * there HTTP's own words, such as 401, can be said no more. Rejects with what it said against the client, a
+   * `RawServerError`; and when the client goes.
+   */
+  greet?(client: ClientContext, gone: AbortSignal): Promise<void>;
+  /**
    * Sends a request there and its answer back, as they are; resolves when the answer is over or `gone`. One that has an
    * `ending` may be ended here: without an answer if there is none yet.
    */

@@ -1,8 +1,11 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { InMemoryServerEventBus } from '@modelcontextprotocol/server';
-import { ErrorCode, idOf } from '../../protocol/json-rpc.ts';
-import type { ChangesFilter } from '../../sources/bridge/follow-changes.ts';
+import { ErrorCode, idOf, type RequestId } from '../../protocol/json-rpc.ts';
+import type { ChangesFilter, Followed } from '../../sources/bridge/follow-changes.ts';
 import type { Notifier } from '../../sources/define-server.ts';
+import { answerFor, type HttpAnswer } from '../../sources/raw-server.ts';
 import type { Source } from '../../sources/source.ts';
+import { within } from '../../sources/within.ts';
 import type { Admission } from '../admission.ts';
 import { answerEmpty, answerError } from '../answers.ts';
 import type { Classified } from '../classify.ts';
@@ -85,6 +88,8 @@ export class ModernEndpoint {
         return;
       }
       const serving: ModernWork = { body, isRequest, req, res, client, exchange };
+      const refusal = isRequest ? await proxy?.greet?.(req, client.signal).catch(asError) : undefined;
+      if (refusal !== undefined) return answerRefusal(res, refusal, idOf(body));
       if (method === 'subscriptions/listen') await this.#listen(serving);
       else await this.#requests.serve(serving);
     } catch (error) {
@@ -127,15 +132,17 @@ export class ModernEndpoint {
 
   async #listen(work: ModernWork): Promise<void> {
     const { follow, streams, maxStreamBuffer, admission } = this.#options;
-    const { body, req, res, client } = work;
+    const { body, res, client } = work;
     // What a server elsewhere tells one listener is for that one alone.
     const bus = follow === undefined ? this.#bus : new InMemoryServerEventBus();
     const handler = this.#requests.createListenHandler(bus);
     let ended: Promise<void> | undefined;
     const filter = filterOf(body);
     if (follow !== undefined && filter !== undefined) {
-      const followed = await follow(filter, handler.notify, req, client.untilClosed).catch(asError);
-      if (!('ended' in followed)) return answerError(res, 200, followed, idOf(body));
+      const followed = await this.#follow(work, (req, gone) => follow(filter, handler.notify, req, gone)).catch(
+        asError,
+      );
+      if (!('ended' in followed)) return answerRefusal(res, followed, idOf(body));
       ended = followed.ended;
     }
     const request = this.#requests.webRequest(work, client.untilClosed);
@@ -153,6 +160,25 @@ export class ModernEndpoint {
     }
   }
 
+  /** Bounds the time until the server elsewhere tells of its changes; nothing of it stays when it takes longer. */
+  async #follow(
+    { req, client }: ModernWork,
+    follow: (req: IncomingMessage, gone: AbortSignal) => Promise<Followed>,
+  ): Promise<Followed> {
+    const { startLimit } = this.#options;
+    const leaving = new AbortController();
+    const leave = () => leaving.abort();
+    client.untilClosed.addEventListener('abort', leave, { once: true });
+    if (client.gone) leave();
+    try {
+      const late = `The server took longer than ${startLimit} ms to start.`;
+      return await within(startLimit, follow(req, leaving.signal), late);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
   #count(method: string, exchange: ModernExchange): void {
     const { metrics, clock } = this.#options;
     const startedAt = clock();
@@ -161,10 +187,25 @@ export class ModernEndpoint {
   }
 }
 
-/** What a server elsewhere said against a listener. */
-function asError(error: unknown): { readonly code: number; readonly message: string } {
-  const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown };
-  return { code: typeof code === 'number' ? code : ErrorCode.internal, message: String(message) };
+/** What a server elsewhere said against a client; `answer` is the same in the words of HTTP. */
+interface Refusal {
+  readonly code: number;
+  readonly message: string;
+  readonly answer?: HttpAnswer | undefined;
+}
+
+function asError(error: unknown): Refusal {
+  const { code, message, answer } = (error ?? {}) as Readonly<Record<string, unknown>> & Pick<Refusal, 'answer'>;
+  return { code: typeof code === 'number' ? code : ErrorCode.internal, message: String(message), answer };
+}
+
+function answerRefusal(res: ServerResponse, { answer, ...error }: Refusal, id: RequestId | null): void {
+  if (answer === undefined) return answerError(res, 200, error, id);
+  if (res.headersSent || res.destroyed) return;
+  // An error in it names a request that berth made.
+  const isOwn = id !== null && answer.body.includes('"jsonrpc"');
+  const { status, headers, body } = isOwn ? answerFor(id, answer) : answer;
+  res.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
 }
 
 /** What a listener asks for, in so far as it can be read; the SDK says what is wrong with the rest. */

@@ -32,6 +32,7 @@ export async function followChanges(
   const session = await open({
     onNotification: (notification) => publish(notification, notify),
     onLost: () => onLost(),
+    signal: gone,
   });
   const leave = () => void session.close();
   if (gone.aborted) {

@@ -19,7 +19,7 @@ const ENVELOPE_PREFIX = 'io.modelcontextprotocol/';
  */
 export function modernServer({ introduction, open }: ModernServerOptions): Server {
   const { serverInfo, capabilities, instructions } = introduction;
-  const server = new Server(serverInfo, { capabilities, ...(instructions !== undefined && { instructions }) });
+  const server = new Server(serverInfo, { capabilities, ...(typeof instructions === 'string' && { instructions }) });
   server.fallbackRequestHandler = async ({ method, params }, { mcpReq, http }) => {
     const { signal } = mcpReq;
     const envelope = (mcpReq.envelope ?? {}) as Readonly<Record<string, unknown>>;

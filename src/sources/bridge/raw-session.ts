@@ -23,11 +23,14 @@ export interface Introduction {
 export class RawServerError extends Error {
   readonly code: number;
   readonly data: unknown;
+  /** The same as the server said it in the words of HTTP, if it did. */
+  readonly answer: HttpAnswer | undefined;
 
-  constructor(code: number, message: string, data?: unknown) {
+  constructor(code: number, message: string, data?: unknown, answer?: HttpAnswer) {
     super(message);
     this.code = code;
     this.data = data;
+    this.answer = answer;
   }
 }
 
@@ -38,6 +41,8 @@ export interface RawSessionOptions {
   onNotification?(notification: JsonRpcNotification): void;
   /** Ends the opening: whoever it is for has left. */
   readonly signal?: AbortSignal;
+  /** Milliseconds for the opening. */
+  readonly startLimit?: number;
   /** The server has gone by itself. */
   onLost?(why: string): void;
 }
@@ -72,8 +77,10 @@ export class RawSession implements RawClient {
   /** Resolves once the server knows this client; rejects, with the server closed, when it does not want to. */
   static async open(server: RawServer, options: RawSessionOptions = {}): Promise<RawSession> {
     const session = new RawSession(server, options);
-    const { signal } = options;
+    const { signal, startLimit } = options;
     const leave = () => void session.close();
+    const late = () => void session.close(`The server did not answer initialize within ${startLimit} ms.`);
+    const timer = startLimit === undefined ? undefined : setTimeout(late, startLimit);
     signal?.addEventListener('abort', leave, { once: true });
     try {
       if (signal?.aborted === true) leave();
@@ -82,6 +89,7 @@ export class RawSession implements RawClient {
       await session.close();
       throw error;
     } finally {
+      clearTimeout(timer);
       signal?.removeEventListener('abort', leave);
     }
     return session;
@@ -126,8 +134,9 @@ export class RawSession implements RawClient {
     }
   }
 
-  async close(): Promise<void> {
-    this.#end('The session was closed.');
+  /** `why` is what calls that wait for an answer fail with. */
+  async close(why = 'The session was closed.'): Promise<void> {
+    this.#end(why);
     await this.#server.close();
   }
 
@@ -135,11 +144,12 @@ export class RawSession implements RawClient {
     if (isRequest(message)) return this.#refuse(message);
     if (!isResponse(message)) return this.#options.onNotification?.(message) as undefined;
     const { id } = message;
-    if (id !== undefined && id !== null) this.#answered(id, message);
+    if (id !== undefined && id !== null) this.#answered(id)?.resolve(message);
   }
 
   answer(id: RequestId, answer: HttpAnswer): void {
-    this.#answered(id, { jsonrpc: '2.0', id, error: errorIn(answer) });
+    const { code, message, data } = errorIn(answer);
+    this.#answered(id)?.reject(new RawServerError(code, message, data, answer));
   }
 
   lost(why: string): void {
@@ -150,11 +160,13 @@ export class RawSession implements RawClient {
     this.#options.onLost?.(why);
   }
 
-  #answered(id: RequestId, answer: JsonRpcResponse): void {
-    this.#waiting.get(id)?.resolve(answer);
+  /** Who waits for this answer. */
+  #answered(id: RequestId): PromiseWithResolvers<JsonRpcResponse> | undefined {
+    const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     this.#late.get(id)?.();
     this.#late.delete(id);
+    return waiting;
   }
 
   #expectLate(id: RequestId, onLateAnswer: () => void): void {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientContext } from '../raw-server.ts';
 import type { Ending, ModernProxy } from '../source.ts';
 import { type Discovery, discover, type ModernVerdict } from './discover.ts';
 import { badGateway, noAnswer } from './failures.ts';
@@ -14,6 +15,8 @@ export interface ModernUpstreamOptions {
   introduced(serverInfo: NonNullable<Discovery['serverInfo']>): void;
   /** Told of an answer that one who does not speak this era may give as well. */
   doubted?(): void;
+  /** Has one that speaks the legacy era say who it is to this client. */
+  introduce?(client: ClientContext, gone: AbortSignal): Promise<unknown>;
 }
 
 /** Statuses of a server of the legacy era to a request of the modern one, among other things. */
@@ -39,6 +42,10 @@ export class ModernUpstream implements ModernProxy {
     if (found.verdict !== 'unknown') this.#verdict = found.verdict;
     if (found.serverInfo !== undefined) this.#options.introduced(found.serverInfo);
     return found.verdict;
+  }
+
+  async greet(client: ClientContext, gone: AbortSignal): Promise<void> {
+    await this.#options.introduce?.(client, gone);
   }
 
   async pass(

@@ -6,6 +6,8 @@ import { messagesIn } from './read-answer.ts';
 const RETRY_MS = 1_000;
 /** A server may ask for a longer wait than anybody wants. */
 const LONGEST_RETRY_MS = 30_000;
+/** An id goes back in a header: without control characters, and no longer than servers take. */
+const SENDABLE_ID = /^[\t\P{Cc}]{0,2048}$/u;
 
 /** How far a stream of events was read, over all the connections that it takes. */
 export interface Position {
@@ -35,8 +37,10 @@ export async function readEvents(answer: IncomingMessage, options: ReadEventsOpt
   const { position, maxMessage, deliver, unreadable } = options;
   const reader = new EventReader(maxMessage);
   const moveOn = () => {
-    position.lastEventId = reader.lastEventId ?? position.lastEventId;
-    if (reader.retry !== undefined) position.retry = Math.min(reader.retry, LONGEST_RETRY_MS);
+    const { lastEventId, retry } = reader;
+    // After an event whose id can not be sent there is no going on: one before it would bring it again.
+    if (lastEventId !== undefined) position.lastEventId = SENDABLE_ID.test(lastEventId) ? lastEventId : undefined;
+    if (retry !== undefined) position.retry = Math.min(retry, LONGEST_RETRY_MS);
   };
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     for (const event of reader.push(chunk)) {

@@ -105,6 +105,11 @@ export class UpstreamDoor {
     });
   }
 
+  /** Lets the opening of a session that nobody wants any more go on for a while, so that a goodbye can be said to it. */
+  expectGoodbye(opening: Promise<void>, cut: () => void): void {
+    this.#goodbyes.expect(opening, cut);
+  }
+
   /** Ends all connections, once the goodbyes are said. */
   async close(): Promise<void> {
     await this.#goodbyes.end(CLOSE_LIMIT_MS);

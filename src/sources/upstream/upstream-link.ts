@@ -70,7 +70,8 @@ export class UpstreamLink {
       headers: {
         ...this.#said(this.#last),
         accept: 'text/event-stream',
-        ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
+        // Node takes a character of a header for a byte; ids are UTF-8 (WHATWG HTML §9.2).
+        ...(lastEventId !== undefined && { 'last-event-id': Buffer.from(lastEventId).toString('latin1') }),
       },
       signal,
       repeatable: true,

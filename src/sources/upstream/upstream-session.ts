@@ -11,9 +11,11 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from '../../protocol/json-rpc.ts';
+import type { Introduction } from '../bridge/raw-session.ts';
 import type { ClientContext, ClientMessage, RawClient, RawServer } from '../raw-server.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { type Call, createCall } from './call.ts';
+import { checkIntroduction } from './check-introduction.ts';
 import { MessageTooLong } from './event-reader.ts';
 import { badGateway, errorAnswer, failureOf, forgetsSession, MAX_FAILURE_BODY } from './failures.ts';
 import { describe, kindOf, readBeginning } from './read-answer.ts';
@@ -29,8 +31,8 @@ export interface UpstreamSessionOptions {
   readonly log: Pick<Logger, 'debug'>;
   /** Milliseconds that a resumed stream may be without an event. */
   readonly resumedSilence?: number;
-  /** Told what the upstream says of itself in its answer to `initialize`. */
-  introduced?(result: Readonly<Record<string, unknown>>): void;
+  /** Told who the upstream says it is in its answer to `initialize`. */
+  introduced?(serverInfo: Introduction['serverInfo']): void;
 }
 
 /** A notification that is not accepted in this time holds nothing up any more. */
@@ -52,6 +54,7 @@ export class UpstreamSession implements RawServer {
   /** Ends when the notifications before it were accepted: what follows one must not overtake it. */
   #told: Promise<void> | undefined;
   #listens = false;
+  #closing: Promise<void> | undefined;
   /** Requests that an upstream which forgot the session did not begin. */
   #notBegun: ClientMessage[] | undefined;
 
@@ -79,10 +82,21 @@ export class UpstreamSession implements RawServer {
     }
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#client = undefined;
     this.#closed.abort();
-    for (const { cut } of this.#calls.values()) cut.abort();
+    for (const call of this.#calls.values()) {
+      const { message, sent, cut, decided } = call;
+      // Only its answer says which session is to be ended there; nobody here waits for that.
+      const opens = message.method === 'initialize' && sent && this.#link.sessionId === undefined;
+      if (opens) this.#options.door.expectGoodbye(decided.promise, () => cut.abort());
+      else cut.abort();
+    }
     if (this.#notBegun === undefined) await this.#link.leave();
   }
 
@@ -113,7 +127,13 @@ export class UpstreamSession implements RawServer {
     const status = answer.statusCode ?? 0;
     if (status < 200 || status > 299) return await this.#refused(call, answer);
     call.decided.resolve();
-    if (method === 'initialize') this.#link.sessionId = sessionIdIn(answer);
+    if (method === 'initialize') {
+      this.#link.sessionId = sessionIdIn(answer);
+      if (this.#closing !== undefined) {
+        call.cut.abort();
+        return await this.#link.leave();
+      }
+    }
     const reader = new AnswerReader({
       ...this.#options,
       link: this.#link,
@@ -174,14 +194,21 @@ export class UpstreamSession implements RawServer {
     const id = message.id ?? relatedTo;
     const call = id === undefined ? undefined : this.#calls.get(id);
     if (id === undefined || call === undefined || call.answered) return undefined;
+    const answer = this.#introduced(call, { ...message, id });
     call.answered = true;
     // It may have come on another stream than its own.
     call.ending = setTimeout(() => call.cut.abort(), END_GRACE_MS).unref();
-    if (call.message.method === 'initialize' && 'result' in message) {
-      this.#link.protocolVersion = String(message.result['protocolVersion']);
-      this.#options.introduced?.(message.result);
-    }
-    return this.#client?.send({ ...message, id });
+    return this.#client?.send(answer);
+  }
+
+  /** An answer to `initialize` is read here too; one that berth can not go on with becomes an error. */
+  #introduced({ message: { id, method } }: Call, answer: JsonRpcResponse): JsonRpcResponse {
+    if (method !== 'initialize' || !('result' in answer)) return answer;
+    const introduction = checkIntroduction(answer.result);
+    if (typeof introduction === 'string') return errorAnswer(id, `The upstream at ${this.#link.url} ${introduction}`);
+    this.#link.protocolVersion = introduction.protocolVersion;
+    this.#options.introduced?.(introduction.serverInfo);
+    return answer;
   }
 
   /** Sends what has no answer. */

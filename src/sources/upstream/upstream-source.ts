@@ -4,11 +4,12 @@ import berth from '../../../package.json' with { type: 'json' };
 import type { ServeConfig } from '../../config/serve-config.ts';
 import { followChanges } from '../bridge/follow-changes.ts';
 import { modernServer } from '../bridge/modern-server.ts';
-import { type Introduction, RawSession, type RawSessionOptions } from '../bridge/raw-session.ts';
+import { RawServerError, RawSession, type RawSessionOptions } from '../bridge/raw-session.ts';
 import type { ClientContext } from '../raw-server.ts';
 import type { Source, SourceDefinition } from '../source.ts';
 import { EraWatch } from './era-watch.ts';
 import { probeAddress, UpstreamHealth } from './health.ts';
+import { Introductions } from './introductions.ts';
 import { ModernUpstream } from './modern-upstream.ts';
 import { pause } from './pause.ts';
 import { UpstreamDoor } from './upstream-door.ts';
@@ -20,12 +21,15 @@ export interface UpstreamOptions {
   readonly log: Logger;
 }
 
+/** Clients wait for 60 s; an upstream that never says who it is must not cost a connection for longer. */
+const INTRODUCTION_LIMIT_MS = 30_000;
+const NO_CONTEXT: ClientContext = { headers: {} };
+
 /** The source that serves a server which listens elsewhere; it may come up later than berth. */
 export function loadUpstream(address: string, { config, log }: UpstreamOptions): Source {
   const url = new URL(address);
   /** Until the upstream has said who it is, its address has to do. */
   let serverInfo = { name: url.host, version: '0.0.0' };
-  let introduction: Introduction | undefined;
   const lifetime = new AbortController();
   const health: UpstreamHealth = new UpstreamHealth({
     url: url.href,
@@ -58,6 +62,7 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
       serverInfo = info;
     },
     doubted: () => era.doubt(),
+    introduce: (client, gone) => introductions.of(client, gone),
   });
   const era = new EraWatch({
     learn: () => modernProxy.learn(),
@@ -67,7 +72,7 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
   });
   /** Another server may come up at this address. */
   const doubt = () => {
-    introduction = undefined;
+    introductions.clear();
     era.doubt();
   };
   const openRaw = () =>
@@ -75,20 +80,28 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
       door,
       log,
       maxMessage: config.maxMessage,
-      introduced: (result) => {
-        introduction = result as unknown as Introduction;
-        serverInfo = introduction.serverInfo ?? serverInfo;
+      introduced: (info) => {
+        serverInfo = info;
       },
     });
-  const open = (options: RawSessionOptions) => RawSession.open(openRaw(), options);
-
-  /** What the upstream says of itself, asked for once unless some client has asked before. */
-  async function introduce(context: ClientContext | undefined): Promise<Introduction> {
-    if (introduction !== undefined) return introduction;
-    const session = await open(context === undefined ? {} : { context });
-    void session.close();
-    return await session.introduction;
+  async function open(options: RawSessionOptions): Promise<RawSession> {
+    try {
+      return await RawSession.open(openRaw(), { startLimit: INTRODUCTION_LIMIT_MS, ...options });
+    } catch (error) {
+      // Such as 401, which its client gets as such if it comes again.
+      const refused = error instanceof RawServerError && error.answer !== undefined;
+      if (refused && options.context !== undefined) introductions.forget(options.context);
+      throw error;
+    }
   }
+  const introductions = new Introductions({
+    clock: () => performance.now(),
+    ask: async (context, signal) => {
+      const session = await open({ context, signal });
+      void session.close();
+      return await session.introduction;
+    },
+  });
 
   const definition: SourceDefinition = {
     get name() {
@@ -105,7 +118,7 @@ export function loadUpstream(address: string, { config, log }: UpstreamOptions):
     },
     create: async ({ era }, context) => {
       if (era === 'legacy') return openRaw();
-      return modernServer({ introduction: await introduce(context), open });
+      return modernServer({ introduction: await introductions.of(context ?? NO_CONTEXT), open });
     },
   };
   return {

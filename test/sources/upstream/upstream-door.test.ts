@@ -173,3 +173,18 @@ test('close waits for the goodbyes, but not for ever', async () => {
   await door.close();
   expect(performance.now() - before).toBeLessThan(4_000);
 });
+
+test('few sessions that nobody wants any more are waited for at once, and none at the end', async () => {
+  const { door } = await open(() => {});
+  let cut = 0;
+  for (let i = 0; i < 40; i++) {
+    const opening = Promise.withResolvers<void>();
+    door.expectGoodbye(opening.promise, () => {
+      cut++;
+      opening.resolve();
+    });
+  }
+  expect(cut).toBe(8);
+  await door.close();
+  expect(cut).toBe(40);
+});

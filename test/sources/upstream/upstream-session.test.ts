@@ -424,6 +424,22 @@ describe('the standalone stream', () => {
     expect(client.sent.at(-1)).toEqual({ message: note(3), relatedTo: undefined });
   });
 
+  test('goes on after an id outside Latin-1, and begins anew after one that no header can have', async () => {
+    const said = ['日本', 'a\u0001b', 'x'.repeat(3_000), 'last'];
+    const ids: (string | undefined)[] = [];
+    const { client, begin } = await openScripted((seen, res) => {
+      if (seen.method !== 'GET') return void basics(seen, res, 'up-1');
+      const id = seen.headers['last-event-id'];
+      ids.push(id === undefined ? undefined : Buffer.from(String(id), 'latin1').toString());
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write(`retry: 20\nid: ${said[ids.length - 1]}\ndata: ${JSON.stringify(note(ids.length))}\n\n`);
+      if (ids.length < said.length) res.end();
+    });
+    await begin();
+    await until(() => client.sent.filter(({ message }) => 'method' in message).length === said.length);
+    expect(ids).toEqual([undefined, '日本', undefined, undefined]);
+  });
+
   test('is opened even if the upstream refused to hear that its client is ready', async () => {
     const { client, begin } = await openScripted((seen, res) => {
       if (seen.message?.method === 'notifications/initialized') res.writeHead(503).end();
@@ -616,6 +632,45 @@ test('close lets go of everything and says goodbye', async () => {
   await session.close();
   expect(upstream.seen.at(-1)).toMatchObject({ method: 'DELETE', headers: { 'mcp-session-id': 'up-1' } });
   await until(async () => (await upstream.openSockets()) <= 2);
+});
+
+test('a session that was closed while the upstream opened it is ended there once it is known', async () => {
+  let answer = () => {};
+  const { upstream, session, say } = await openScripted((seen, res) => {
+    if (seen.message?.method !== 'initialize') return void basics(seen, res);
+    answer = () => void basics(seen, res, 'up-1');
+  });
+  say({ id: 1, method: 'initialize', params: {} });
+  await until(() => upstream.asked('initialize').length === 1);
+  // Nobody waits for the upstream.
+  await session.close();
+  expect(upstream.seen.map(({ method }) => method)).toEqual(['POST']);
+  answer();
+  await until(() => upstream.seen.length === 2);
+  expect(upstream.seen.at(-1)).toMatchObject({ method: 'DELETE', headers: { 'mcp-session-id': 'up-1' } });
+});
+
+describe('an introduction that is none is answered with what was sent', () => {
+  const info = { name: 'up', version: '1' };
+  test.for<readonly [string, Record<string, unknown>]>([
+    ['a version that is no text', { protocolVersion: { toString: 1 }, capabilities: {}, serverInfo: info }],
+    ['a version that fits no header', { protocolVersion: '2025\n11', capabilities: {}, serverInfo: info }],
+    ['no version', { capabilities: {}, serverInfo: info }],
+    ['no serverInfo', { protocolVersion: '2025-11-25', capabilities: {} }],
+    ['a serverInfo without version', { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'up' } }],
+    ['no capabilities', { protocolVersion: '2025-11-25', serverInfo: info }],
+  ])('%s', async ([, result]) => {
+    const { client, say } = await openScripted(({ message }, res) =>
+      json(res, { jsonrpc: '2.0', id: message?.id, result }),
+    );
+    say({ id: 1, method: 'initialize', params: {} });
+    await until(() => client.responseTo(1) !== undefined);
+    expect(client.responseTo(1)).toMatchObject({
+      error: {
+        message: expect.stringMatching(/answered initialize with a \w+ that is not .+ Got .+ Check that --upstream/),
+      },
+    });
+  });
 });
 
 test('an upstream that sends /mcp to /mcp/ is followed, once', async () => {
