@@ -22,19 +22,22 @@ export function serveCommand(): Command {
   for (const option of serveOptions()) command.addOption(option);
   return command.action(async (_: string | undefined, options: ServeOptions, invoked: Command) => {
     const command = afterDashes(invoked);
-    const [source, ...more] = invoked.args.slice(0, invoked.args.length - command.length);
+    if (command?.length === 0) {
+      throw new UsageError(['serve takes a command behind --. Got nothing there; a variable may be empty.']);
+    }
+    const [source, ...more] = invoked.args.slice(0, invoked.args.length - (command?.length ?? 0));
     if (more.length > 0) throw new UsageError([`serve takes one source; too many arguments: ${more.join(' ')}.`]);
     const { runServe } = await import('./run-serve.ts');
     const { config: file, ...flags } = options;
-    process.exitCode = await runServe({ module: source, command, file, flags });
+    process.exitCode = await runServe({ module: source, command: command ?? [], file, flags });
   });
 }
 
-/** What stands behind `--`: a command to serve. */
-function afterDashes(invoked: Command): readonly string[] {
+/** What stands behind `--`: a command to serve; `undefined` where there is no `--`. */
+function afterDashes(invoked: Command): readonly string[] | undefined {
   const { rawArgs = [] } = (invoked.parent ?? invoked) as { readonly rawArgs?: readonly string[] };
   const dashes = rawArgs.indexOf('--');
-  return dashes === -1 ? [] : rawArgs.slice(dashes + 1);
+  return dashes === -1 ? undefined : rawArgs.slice(dashes + 1);
 }
 
 /** One option per setting; the table in the README is made of the same. */

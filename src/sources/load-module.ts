@@ -46,7 +46,7 @@ export async function sourceOf(exported: unknown, name: string, url: string): Pr
 function definitionOf(exported: unknown, name: string): Omit<ServerDefinition, 'name' | 'version'> {
   if (typeof exported === 'function') return { create: exported as ServerDefinition['create'] };
   const create = (exported as Partial<ServerDefinition> | null | undefined)?.create;
-  if (typeof create === 'function') return checked(exported as ServerDefinition, name);
+  if (typeof create === 'function') return bound(checked(exported as ServerDefinition, name));
   const found = exported === undefined ? 'no default export' : `a default export of type ${typeof exported}`;
   throw notAServer(name, found);
 }
@@ -58,6 +58,17 @@ function checked(definition: ServerDefinition, name: string): ServerDefinition {
   throw new UsageError([
     `Module ${name} does not export a server. Its "reusable" must be true or false. Got a value of type ${typeof reusable}.`,
   ]);
+}
+
+/** The same of a class instance, whose methods are not its own properties, as of a plain object. */
+function bound(definition: ServerDefinition): Omit<ServerDefinition, 'name' | 'version'> {
+  const { name, version, sessions, reusable } = definition;
+  const said = { name, version, sessions, reusable };
+  return {
+    ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
+    ...(definition.start !== undefined && { start: (context) => definition.start?.(context) }),
+    create: (session) => definition.create(session),
+  };
 }
 
 /** As long as a module may take for a client's; longer is for ever. */

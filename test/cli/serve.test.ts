@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { alive } from '../sources/command/behaving.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -51,6 +52,7 @@ test.for<Row>([
     says: /--upstream has no effect when berth serves a command/,
   },
   { what: 'a module that is not there', args: ['serve', './no.ts'], says: /Module \.\/no\.ts could not be loaded/ },
+  { what: 'no command behind --', args: ['serve', '--'], says: /serve takes a command behind --\. Got nothing there/ },
   { what: 'two sources', args: ['serve', 'a', 'b'], says: /too many arguments/ },
   { what: 'an unknown command', args: ['sail'], says: /unknown command 'sail'/ },
   serving(
@@ -71,6 +73,25 @@ test.for<Row>([
   const { status, stdout, stderr } = berth(...args);
   expect(stderr).toMatch(says);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+});
+
+test.for([
+  ['http', ['--port', '0', '--admin-port', '0']],
+  ['a worker', ['--port', '0', '--admin-port', '0', '--workers', '2']],
+  ['stdio', ['--transport', 'stdio']],
+] as const)('SIGTERM before a command has answered leaves nothing of it behind: %s', async ([, flags]) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-hanging-'));
+  const hanging = `process.on('SIGTERM', () => {});
+    require('node:fs').writeFileSync(process.argv[1] + '/' + process.pid, '');
+    setInterval(() => {}, 1_000);`;
+  const server = spawn(process.execPath, [main, 'serve', ...flags, '--', process.execPath, '-e', hanging, folder]);
+  const exit = once(server, 'exit');
+  await expect.poll(() => readdirSync(folder)).toHaveLength(1);
+  const [pid] = readdirSync(folder).map(Number);
+  server.kill('SIGTERM');
+  expect(await exit).toEqual([0, null]);
+  // What the guard does comes later.
+  await expect.poll(() => alive(Number(pid)), { timeout: 1_000, interval: 20 }).toBe(false);
 });
 
 test('a port that is in use is told, even though sockets may share ports', async () => {

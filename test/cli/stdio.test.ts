@@ -122,6 +122,25 @@ test.for([
   expect(outcome).toEqual([0, null]);
 });
 
+test.for([
+  ['waits for something', hang],
+  ['waits for nothing', 'new Promise(() => {})'],
+])('the end of the input ends a module whose start %s, when what came is answered', async ([, waiting]) => {
+  const sdk = import.meta.resolve('@modelcontextprotocol/server');
+  const module = moduleOf(
+    `import { McpServer } from ${JSON.stringify(sdk)};
+    export default {
+      name: 'slow',
+      version: '1',
+      start: () => ${waiting},
+      create: () => new McpServer({ name: 'slow', version: '1' }),
+    };`,
+  );
+  const ended = await pipe([initialize()], module);
+  expect(ended).toMatchObject({ code: 0, stderr: '' });
+  expect(messages(ended).map(({ id }) => id)).toEqual(['init']);
+});
+
 test('a second SIGTERM ends calls in flight at once', async () => {
   const server = spawn(process.execPath, args(lab));
   const exit = once(server, 'exit');

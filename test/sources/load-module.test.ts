@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { McpServer } from '@modelcontextprotocol/server';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { sourceOf } from '../../src/sources/load-module.ts';
 
@@ -61,6 +62,28 @@ test('a module whose project has the SDK of the legacy era alone serves that era
 test('an ES module in a CommonJS package is an error that says what to do', () => {
   const { error } = load(project({ type: 'commonjs' }, 'server.js', ESM)) as { error: string };
   expect(error).toMatch(/could not be loaded: Cannot use import.*"type": "module".*\.mjs/);
+});
+
+test('an instance of a class is a definition, whose methods know it', async () => {
+  class Definition {
+    readonly version = '3';
+    readonly sessions = 'parkable';
+    #started = false;
+    get name() {
+      return 'class';
+    }
+    start() {
+      this.#started = true;
+    }
+    create() {
+      return new McpServer({ name: `started: ${this.#started}`, version: this.version });
+    }
+  }
+  const { definition } = await sourceOf(new Definition(), 'own', import.meta.url);
+  expect(definition).toMatchObject({ name: 'class', version: '3', sessions: 'parkable' });
+  await definition.start?.({} as never);
+  const { server } = (await definition.create({} as never)) as McpServer;
+  expect(server).toMatchObject({ _serverInfo: { name: 'started: true' } });
 });
 
 test('a module that says "reusable" with anything but true or false is an error that says so', async () => {

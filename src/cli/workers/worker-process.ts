@@ -16,6 +16,9 @@ const ANSWER_MS = 500;
 /** For a worker that was told to end at once; its last answers take half a second at most. */
 const HURRIED_MS = 2_000;
 
+/** For a worker that does not serve yet to end what it has started; one whose module never waits hears nothing. */
+const STARTING_MS = 1_000;
+
 /** One worker, as its supervisor sees it. */
 export class WorkerProcess {
   /** Rejects with what to tell the user when the worker ends before it serves. */
@@ -90,9 +93,9 @@ export class WorkerProcess {
     });
   }
 
-  /** Drains it and waits for its end; answers `undefined` when it ended some other way. One that serves not yet is killed. */
+  /** Drains it and waits for its end; answers `undefined` when it ended some other way. One that serves not yet ends at once. */
   async stop(hurry: AbortSignal): Promise<DrainReport | undefined> {
-    if (!this.serving) this.kill();
+    if (!this.serving) return await this.#abandon();
     this.send({ kind: 'stop' });
     let timer: NodeJS.Timeout | undefined;
     const onHurry = () => {
@@ -109,6 +112,14 @@ export class WorkerProcess {
 
   kill(): void {
     this.#child.kill('SIGKILL');
+  }
+
+  /** An orphan that does not serve ends by itself. */
+  async #abandon(): Promise<undefined> {
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.kill(), STARTING_MS);
+    await this.exited;
+    clearTimeout(timer);
   }
 
   #hear(word: Word): void {

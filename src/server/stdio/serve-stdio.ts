@@ -47,18 +47,23 @@ export async function serveStdio(options: ServeStdioOptions): Promise<StdioRepor
     closing.abort();
   };
   const stopped = aborted(stopping);
-  const starting = connect(source, session, transport, log).then(async (served) => {
+  const connecting = connect(source, session, transport, log).then(async (served) => {
+    await transport.start();
+    return served;
+  });
+  const starting = connecting.then(async (served) => {
     await source.definition.start?.({ notify: publishOver(served.published), signal: closing.signal });
     return served;
   });
-  const served = await Promise.race([starting, stopped]);
+  const ignore = (error: unknown) => log.debug({ err: error }, 'Start came to nothing');
+  // Whoever takes this long to start is not waited for; what a client has asked before it left is still answered.
+  const served = await Promise.race([starting, stopped, transport.ended.then(() => connecting)]);
+  starting.catch(ignore);
   if (served === undefined) {
-    // Whoever takes this long to start is not waited for.
-    starting.then((late) => late.close()).catch((error) => log.debug({ err: error }, 'Start came to nothing'));
+    connecting.then((late) => late.close()).catch(ignore);
     end();
     return { callsCut: 0, failed: false };
   }
-  await transport.start();
   const failed = await Promise.race([Promise.race([transport.ended, stopped]).then(() => false), served.lost]);
   const late = sleep(longestCall, undefined, { signal: closing.signal }).catch(() => {});
   await Promise.race([transport.settled(), late]);

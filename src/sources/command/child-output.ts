@@ -16,6 +16,8 @@ type Receive = (message: JsonRpcMessage) => Promise<void> | undefined;
 
 /** Characters of a line that are shown. */
 const SHOWN = 200;
+const NEWLINE = 0x0a;
+const BRACE = 0x7b;
 const NOISE_SPACING_MS = 1_000;
 
 /** What a child says on stdout: one JSON-RPC message a line, each told when the one before it was taken. */
@@ -27,6 +29,8 @@ export class ChildOutput {
   #heard: number | undefined;
   #lastNoise = Number.NEGATIVE_INFINITY;
   #discarding = false;
+  /** Whether the line that has not ended yet began as a message does; `undefined` when nothing of it has come. */
+  #messageComing: boolean | undefined;
   /** Ends the wait for whoever takes a message, if there is one. */
   #goOn: (() => void) | undefined;
 
@@ -39,7 +43,10 @@ export class ChildOutput {
     return this.#ended;
   }
 
-  /** When anything came last; now, while it is held up by us. */
+  /**
+   * When a message, or a part of one, came last; now, while it is held up by us. What else a program prints is no sign
+   * that it will ever answer.
+   */
   get lastHeard(): number | undefined {
     return this.#goOn === undefined ? this.#heard : this.#options.clock();
   }
@@ -60,7 +67,8 @@ export class ChildOutput {
     const lines = new Lines(this.#options.maxMessage);
     try {
       for await (const chunk of this.#stdout) {
-        this.#heard = this.#options.clock();
+        // A large message may be longer on its way than a child may be silent.
+        if (this.#bringsMessage(chunk)) this.#heard = this.#options.clock();
         if (!this.#discarding) await this.#take(lines.push(chunk), receive);
       }
       await this.#take(lines.rest(), receive);
@@ -69,12 +77,20 @@ export class ChildOutput {
     }
   }
 
+  #bringsMessage(chunk: Buffer): boolean {
+    const start = chunk.lastIndexOf(NEWLINE) + 1;
+    if (start > 0) this.#messageComing = undefined;
+    if (start < chunk.length) this.#messageComing ??= chunk[start] === BRACE;
+    return this.#messageComing === true;
+  }
+
   async #take(lines: ReturnType<Lines['push']>, receive: Receive): Promise<void> {
     for (const { text, cut } of lines) {
       if (cut) return this.#options.onTooLong();
       if (text.trim() === '') continue;
       const messages = messagesOf(text);
       if (messages === undefined) this.#tellNoise(text);
+      else this.#heard = this.#options.clock();
       for (const message of messages ?? []) {
         if (this.#discarding) return;
         const taken = receive(message);

@@ -139,7 +139,10 @@ export class Child {
     return this.#ended;
   }
 
-  /** When it said anything last, by the clock; it is now while it waits for us to listen. `undefined`: never yet. */
+  /**
+   * When it last said a message, or a part of one, by the clock; it is now while it waits for us to listen. `undefined`:
+   * never yet.
+   */
   get lastHeard(): number | undefined {
     return this.#output?.lastHeard;
   }

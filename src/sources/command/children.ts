@@ -33,6 +33,10 @@ export class Children {
   readonly #living = new Set<Child>();
   readonly #hasShell = existsSync(SHELL);
   #started = 0;
+  /** This process ends, for a second signal or before it has served anybody: there is no time to be patient. */
+  readonly #killAll = () => {
+    for (const child of this.#living) child.kill();
+  };
 
   constructor(options: ChildrenOptions) {
     const { environment, childMemory, childProcesses, log, clock } = options;
@@ -64,11 +68,14 @@ export class Children {
       clock,
     });
     const { pid } = child;
+    if (this.#living.size === 0) process.on('exit', this.#killAll);
     this.#living.add(child);
-    if (pid !== undefined) this.#guard.begun(pid);
+    // It is not reaped before this turn ends, so that the pid is still its own.
+    if (pid !== undefined) this.#guard.begun(pid, this.#table.startOf(pid));
     this.#limits.watch(child);
     void child.gone.then(() => {
       this.#living.delete(child);
+      if (this.#living.size === 0) process.off('exit', this.#killAll);
       if (pid !== undefined) this.#guard.ended(pid);
     });
     return child;

@@ -1,5 +1,6 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import berth from '../../../package.json' with { type: 'json' };
 import { UsageError } from '../../config/problems.ts';
 import type { AskedConfig } from '../../config/serve-config.ts';
@@ -23,6 +24,15 @@ export interface LoadCommandOptions {
   /** What the command's environment is chosen from. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
+
+/** What no client can do without (MCP 2025-11-25, lifecycle). */
+const introductionSchema = z.looseObject({
+  protocolVersion: z.string(),
+  capabilities: z.looseObject({}),
+  serverInfo: z.looseObject({ name: z.string(), version: z.string() }),
+});
+/** Characters of an answer that are shown. */
+const SHOWN = 200;
 
 /** A program that speaks MCP over stdio: each session has a process of its own, unless it is shared. */
 export async function loadCommand(command: readonly string[], options: LoadCommandOptions): Promise<Source> {
@@ -96,5 +106,11 @@ async function introduce(server: RawServer): Promise<Introduction> {
   const session = await RawSession.open(server);
   const introduction = await session.introduction;
   await session.close();
-  return introduction;
+  const { error } = introductionSchema.safeParse(introduction);
+  if (error === undefined) return introduction;
+  const wrong = [...new Set(error.issues.map(({ path }) => path.join('.')))].join(', ');
+  const answer = JSON.stringify(introduction).slice(0, SHOWN);
+  throw new Error(
+    `it answered initialize with ${answer}, where these are missing or wrong: ${wrong}. Name a program that is an MCP server over stdio.`,
+  );
 }

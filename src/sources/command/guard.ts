@@ -23,8 +23,8 @@ const LONGEST_PAUSE_MS = 60_000;
  */
 export class Guard {
   readonly #options: GuardOptions;
-  /** The groups of living children. */
-  readonly #groups = new Set<number>();
+  /** The first processes of living children, as `pid.started`. */
+  readonly #leaders = new Map<number, string>();
   #shell: ChildProcess | undefined;
   #restart: NodeJS.Timeout | undefined;
   #pause = FIRST_PAUSE_MS;
@@ -69,19 +69,22 @@ export class Guard {
     };
     guard.once('error', (error) => end(error.message));
     guard.once('exit', (code, signal) => end(signal ?? `exit code ${code}`));
-    for (const group of this.#groups) this.#tell('begun', group);
+    for (const leader of this.#leaders.values()) this.#tell('begun', leader);
   }
 
-  /** A child has started, with this group. */
-  begun(group: number): void {
-    this.#groups.add(group);
-    this.#tell('begun', group);
+  /** A child has started; with `started`, as the table of processes has it, its pid is not taken for a later one's. */
+  begun(pid: number, started = ''): void {
+    const leader = `${pid}.${started}`;
+    this.#leaders.set(pid, leader);
+    this.#tell('begun', leader);
   }
 
-  /** Nothing of that group is left. */
-  ended(group: number): void {
-    this.#groups.delete(group);
-    this.#tell('ended', group);
+  /** Nothing of that child is left. */
+  ended(pid: number): void {
+    const leader = this.#leaders.get(pid);
+    if (leader === undefined) return;
+    this.#leaders.delete(pid);
+    this.#tell('ended', leader);
   }
 
   /** There are no children any more: it goes too. */
@@ -91,8 +94,8 @@ export class Guard {
     this.#shell?.stdin?.end('done\n');
   }
 
-  #tell(word: string, group: number): void {
-    this.#shell?.stdin?.write(`${word} ${group}\n`);
+  #tell(word: string, leader: string): void {
+    this.#shell?.stdin?.write(`${word} ${leader}\n`);
   }
 
   #ended(why: string): void {

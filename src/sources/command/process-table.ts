@@ -54,6 +54,16 @@ export class ProcessTable {
     return this.#next;
   }
 
+  /** When a process started, as its entry says; `undefined` when that can not be known now. */
+  startOf(pid: number): string | undefined {
+    try {
+      return this.#stat(pid)?.started;
+    } catch {
+      // For want of a file descriptor.
+      return undefined;
+    }
+  }
+
   /** Sends a signal to a process if it is still the same one; throws when that can not be known now. */
   signal({ pid, started }: ProcessEntry, signal: NodeJS.Signals): void {
     if (this.#stat(pid)?.started !== started) return;

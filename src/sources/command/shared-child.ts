@@ -12,6 +12,7 @@ export class SharedChild {
   readonly speakers = new Speakers<SharedServer>();
   readonly #start: () => RawServer;
   readonly #servers = new Set<SharedServer>();
+  readonly #closed = new AbortController();
   #session: Promise<RawSession> | undefined;
   #lastToken = 0;
 
@@ -28,6 +29,7 @@ export class SharedChild {
   /** The child's session, started (again) if need be. */
   get session(): Promise<RawSession> {
     this.#session ??= RawSession.open(this.#start(), {
+      signal: this.#closed.signal,
       onNotification: (notification) => this.#hear(notification),
       onLost: (why) => this.#lost(why),
     }).catch((error: unknown) => {
@@ -52,6 +54,8 @@ export class SharedChild {
 
   async close(): Promise<void> {
     this.speakers.clear();
+    // A child that hangs in its start is not waited for.
+    this.#closed.abort();
     const session = await this.#session?.catch(() => undefined);
     await session?.close();
   }

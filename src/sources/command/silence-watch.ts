@@ -7,7 +7,7 @@ export interface SilenceWatchOptions {
   /** Milliseconds of silence after that. */
   readonly silenceTimeout: number;
   readonly clock: () => number;
-  /** When the child said anything last, by `clock`; `undefined` if it never has. */
+  /** When the child last said a message, by `clock`; `undefined` if it never has. */
   lastHeard(): number | undefined;
   /** Whether the child is the one whose turn it is. */
   owes(): boolean;
@@ -29,6 +29,7 @@ export class SilenceWatch {
   #since = 0;
   #pings = 0;
   #pinged = false;
+  #answered = false;
 
   constructor(options: SilenceWatchOptions) {
     this.#options = options;
@@ -48,25 +49,27 @@ export class SilenceWatch {
     this.#timer = undefined;
   }
 
-  /** Whether an answer is one to a ping of this watch. */
+  /** Hears each answer of the child; whether it is one to a ping of this watch. */
   takes({ id }: JsonRpcResponse): boolean {
+    this.#answered = true;
     return typeof id === 'string' && id.startsWith(this.#prefix);
   }
 
   #look(): void {
     const { clock, owes, ping, onSilence, startTimeout, silenceTimeout } = this.#options;
     if (!owes()) return this.stop();
+    if (!this.#answered) {
+      // Whatever else it says meanwhile, such as how its start goes on, is not what is waited for.
+      if (clock() - this.#since < startTimeout) return;
+      this.stop();
+      return onSilence(`The command did not answer within ${startTimeout} ms (--start-timeout).`);
+    }
     const heard = this.#options.lastHeard();
     if (heard !== undefined && heard > this.#since) {
       this.#since = heard;
       this.#pinged = false;
     }
     const silence = clock() - this.#since;
-    if (heard === undefined) {
-      if (silence < startTimeout) return;
-      this.stop();
-      return onSilence(`The command did not answer within ${startTimeout} ms (--start-timeout).`);
-    }
     if (silence >= silenceTimeout) {
       this.stop();
       return onSilence(`The command said nothing for ${silenceTimeout} ms, not even to a ping (--silence-timeout).`);

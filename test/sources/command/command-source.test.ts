@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -343,5 +346,26 @@ describe('a command that can not be served is told at the start', () => {
     ],
   ])('%s', async ([, settings, command, problem]) => {
     await expect(load(settings, command)).rejects.toThrow(problem);
+  });
+
+  test.for([
+    [{}, 'protocolVersion, capabilities, serverInfo'],
+    [
+      { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { version: 1 } },
+      'serverInfo.name, serverInfo.version',
+    ],
+  ] as const)('one that answers initialize with %j, and none of it is left', async ([result, missing]) => {
+    const folder = mkdtempSync(join(tmpdir(), 'berth-command-'));
+    const answering = `
+      require('node:fs').writeFileSync(process.argv[1] + '/' + process.pid, '');
+      process.stdin.once('data', (line) => {
+        console.log(JSON.stringify({ jsonrpc: '2.0', id: JSON.parse(line).id, result: ${JSON.stringify(result)} }));
+      });
+      process.stdin.once('end', () => process.exit());`;
+    const problem = `could not be served: it answered initialize with ${JSON.stringify(result)}, where these are missing or wrong: ${missing}.`;
+    await expect(load({}, [process.execPath, '-e', answering, folder])).rejects.toThrow(problem);
+    const pids = readdirSync(folder).map(Number);
+    expect(pids).toHaveLength(1);
+    expect(pids.filter(alive)).toEqual([]);
   });
 });

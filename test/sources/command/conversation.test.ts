@@ -56,6 +56,9 @@ const silenceTimeout = 400;
 
 test.for(['cancelled', 'answered'] as const)('a question of a call that was %s excuses no silence', async (how) => {
   const { call, answered, say, told, lost } = await serve(ChildServer, behaviour('obey'), { silenceTimeout });
+  call(0);
+  await answered(0);
+  told.length = 0;
   call(1, { before: [asking], answer: how === 'answered' });
   await answered('ask');
   expect(told[0]).toEqual([{ jsonrpc: '2.0', ...asking }, 1]);
@@ -75,12 +78,64 @@ test('a question that belongs to no call excuses no silence', async () => {
 
 test('a child that waits for its client may be silent until that has answered', async () => {
   const { call, answered, say, lost } = await serve(ChildServer, behaviour('obey'), { silenceTimeout });
+  call(0);
+  await answered(0);
   call(1, { before: [asking], answer: false, hang: true });
   await answered('ask');
   await sleep(3 * silenceTimeout);
   expect(lost).toEqual([]);
   say({ id: 'ask', result: {} });
   await vi.waitFor(() => expect(lost).toEqual([SILENT]), patience);
+});
+
+/** A program that reads messages, as `line`, and says what it wants to. */
+const program = (code: string) => [
+  process.execPath,
+  '-e',
+  `const say = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }));
+  let heard = 0;
+  require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+    const { id } = JSON.parse(line);
+    heard++;
+    ${code}
+  });`,
+];
+
+test.for([
+  ['lines that are no messages', `setInterval(() => console.log('still loading …'), 20)`],
+  ['messages that are no answers', `setInterval(() => say({ method: 'notifications/message' }), 20)`],
+])('%s do not put off the end of --start-timeout', async ([, code]) => {
+  const { call, lost } = await serve(ChildServer, program(code as string), { startTimeout: 500 });
+  call(1);
+  const why = 'The command did not answer within 500 ms (--start-timeout).';
+  await vi.waitFor(() => expect(lost).toEqual([why]), patience);
+});
+
+test('lines that are no messages excuse no silence', async () => {
+  const code = `if (heard === 1) say({ id, result: {} }); else setInterval(() => console.log('[info] busy'), 20);`;
+  const { call, answered, lost } = await serve(ChildServer, program(code), { silenceTimeout });
+  call(1);
+  await answered(1);
+  call(2);
+  await vi.waitFor(() => expect(lost).toEqual([SILENT]), patience);
+});
+
+test('a message that is longer on its way than the child may be silent arrives', async () => {
+  // Nothing but the message: a ping would be answered behind it.
+  const code = `if (heard === 1) return say({ id, result: {} });
+    if (heard > 2) return;
+    const text = JSON.stringify({ jsonrpc: '2.0', id, result: { text: 'x'.repeat(20) } });
+    let sent = 0;
+    const timer = setInterval(() => {
+      process.stdout.write(text[sent++]);
+      if (sent === text.length) { clearInterval(timer); console.log(); }
+    }, 20);`;
+  const { call, answered, lost } = await serve(ChildServer, program(code), { silenceTimeout });
+  call(1);
+  await answered(1);
+  call(2);
+  await answered(2);
+  expect(lost).toEqual([]);
 });
 
 test('a request is answered whatever its id begins with', async () => {

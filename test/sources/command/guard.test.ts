@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { CHILD_MARKER } from '../../../src/sources/command/environment.ts';
 import { Guard } from '../../../src/sources/command/guard.ts';
+import { GUARD_SCRIPT } from '../../../src/sources/command/guard-script.ts';
+import { ProcessTable } from '../../../src/sources/command/process-table.ts';
 import { alive, bearers, behaviour, childrenOf, keptLog, listenTo, parentOf } from './behaving.ts';
 
 const patience = { timeout: 10_000, interval: 50 };
@@ -23,15 +26,15 @@ function guardsOf(marker: string): number[] {
     });
 }
 
-/** A process that has two children with two grandchildren each. */
-async function startParent() {
-  const parent = spawn(process.execPath, parentOf(behaviour('family', 'deaf')), { stdio: ['pipe', 'pipe', 'inherit'] });
+/** A process that has two children of this command; each of them has said something. */
+async function startParent(command = behaviour('family', 'deaf')) {
+  const parent = spawn(process.execPath, parentOf(command), { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void parent.kill('SIGKILL'));
   const told: { marker: string; message: { params: { pids: number[] } } }[] = [];
   createInterface({ input: parent.stdout }).on('line', (line) => told.push(JSON.parse(line)));
   await vi.waitFor(() => expect(told).toHaveLength(2), patience);
   const markers = told.map(({ marker }) => marker);
-  return { parent, markers, processes: markers.flatMap(bearers) };
+  return { parent, told, markers, processes: markers.flatMap(bearers) };
 }
 
 test('children and what they started are gone soon after their parent was killed, and only they', async () => {
@@ -57,6 +60,57 @@ test('a parent that closes its children ends, and so does the guard', async () =
   expect(await ended).toBe(0);
   expect([...processes, ...markers.flatMap(bearers)].filter(alive)).toEqual([]);
   await vi.waitFor(() => expect(guards.filter(alive)).toEqual([]), patience);
+});
+
+const DEAF = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1_000);`;
+/** Without their parent's environment; it tells the pids of both, and the second does not end by SIGTERM. */
+const unmarked = (leader: string) => [
+  ...['env', '-i', process.execPath, '-e'],
+  `const { spawn } = require('node:child_process');
+  const ready = "process.stdout.write('up')";
+  const other = spawn(process.execPath, ['-e', ${JSON.stringify(DEAF)} + ready], { stdio: ['ignore', 'pipe', 'ignore'] });
+  other.stdout.once('data', () => {
+    console.log(JSON.stringify({ jsonrpc: '2.0', method: 'up', params: { pids: [process.pid, other.pid] } }));
+    other.stdout.destroy();
+    other.unref();
+  });
+  ${leader}`,
+];
+
+test.for([
+  ['ignore the end of their input and SIGTERM', DEAF],
+  ['end by SIGTERM', `setInterval(() => {}, 1_000);`],
+  ['end with their input', `process.stdin.resume();`],
+])(
+  'children without a marker that %s are gone with all in their session soon after their parent was killed',
+  async ([, leader]) => {
+    const { parent, told } = await startParent(unmarked(leader as string));
+    const processes = told.flatMap(({ message }) => message.params.pids);
+    onTestFinished(() => {
+      for (const pid of processes.filter(alive)) process.kill(pid, 'SIGKILL');
+    });
+    expect(processes.filter(alive)).toHaveLength(4);
+    parent.kill('SIGKILL');
+    await vi.waitFor(() => expect(processes.filter(alive)).toEqual([]), { timeout: 5_000, interval: 50 });
+  },
+);
+
+test("a process whose pid was that of a child, and one whose child has ended, are none of the guard's", async () => {
+  const table = new ProcessTable(() => performance.now());
+  const start = () => {
+    const started = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+    onTestFinished(() => void started.kill('SIGKILL'));
+    return { pid: Number(started.pid), leader: `${started.pid}.${table.startOf(Number(started.pid))}` };
+  };
+  const [child, later, ended] = [start(), start(), start()];
+  const guard = spawn('/bin/sh', ['-c', GUARD_SCRIPT, 'berth-guard', `${CHILD_MARKER}=nobody`], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const over = once(guard, 'exit');
+  guard.stdin.end(`begun ${ended.leader}\nbegun ${child.leader}\nbegun ${later.pid}.1\nended ${ended.leader}\n`);
+  expect(await over).toEqual([0, null]);
+  expect([child, later, ended].map(({ pid }) => alive(pid))).toEqual([false, true, true]);
 });
 
 test('signals that end other programs do not end the guard', async () => {

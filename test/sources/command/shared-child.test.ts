@@ -182,3 +182,14 @@ test('a session that is closed while the child starts is told nothing', async ()
   child().lose('It is gone.');
   expect([client.heard, client.losses]).toEqual([[], []]);
 });
+
+test('a child that has not been introduced yet is closed, not waited for', async () => {
+  const child = new ScriptedServer();
+  const shared = new SharedChild(INTRODUCTION, () => child);
+  const connecting = shared.server().connect(new KeepingClient());
+  await expect.poll(() => child.asked('initialize')).toHaveLength(1);
+  const closing = shared.close();
+  await expect(connecting).rejects.toThrow('The session was closed.');
+  await closing;
+  expect(child.closed).toBe(true);
+});
