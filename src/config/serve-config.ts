@@ -89,7 +89,9 @@ export const serveConfigSchema = z.strictObject({
   startTimeout: duration('1s', '30m').prefault('30s').describe('time for a command to answer its first request'),
   silenceTimeout: duration('1s', '24h')
     .prefault('5m')
-    .describe('a command that owes an answer and sends no message for so long, not even in answer to a ping, is killed'),
+    .describe(
+      'a command that owes an answer and sends no message for so long, not even in answer to a ping, is killed',
+    ),
   maxMessage: size('64KiB', '1GiB')
     .prefault('16MiB')
     .describe('bytes of one message of a command or upstream, or over stdio'),

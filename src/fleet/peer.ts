@@ -199,21 +199,30 @@ export class Peer {
     });
   }
 
-  /** Asks for something small that is answered at once; rejects with a PeerFailure. */
-  async ask(path: string, body: unknown, milliseconds: number): Promise<{ status: number; body: unknown }> {
+  /** Asks for something small that is answered at once; rejects with a PeerFailure. `until` gives up earlier. */
+  async ask(
+    path: string,
+    body: unknown,
+    milliseconds: number,
+    until?: AbortSignal,
+  ): Promise<{ status: number; body: unknown }> {
     const json = JSON.stringify(body);
-    const answer = await this.send({
-      method: 'POST',
-      path,
-      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) },
-      body: json,
-      signal: AbortSignal.timeout(milliseconds),
-    });
+    const late = new AbortController();
+    const stop = afterReading(milliseconds, () => late.abort());
     try {
+      const answer = await this.send({
+        method: 'POST',
+        path,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) },
+        body: json,
+        signal: until === undefined ? late.signal : AbortSignal.any([late.signal, until]),
+      });
       const said = await text(answer);
       return { status: answer.statusCode ?? 0, body: said === '' ? undefined : JSON.parse(said) };
     } catch (cause) {
-      throw new PeerFailure(this.address, 'lost', cause);
+      throw cause instanceof PeerFailure ? cause : new PeerFailure(this.address, 'lost', cause);
+    } finally {
+      stop();
     }
   }
 

@@ -42,6 +42,8 @@ export class Peers {
   /** Whether it is too early to ask for peers, or to be known to any. */
   #unheardOf = false;
   #joined = false;
+  /** When each last told which tags it knows. */
+  readonly #toldTags = new WeakMap<Peer, number>();
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -129,6 +131,7 @@ export class Peers {
     const known = peer.hello?.nonce === hello.nonce;
     peer.greeted(hello);
     for (const [tag, ago] of Object.entries(hello.tags)) this.#options.tags.add(tag, ago);
+    this.#toldTags.set(peer, this.#options.clock());
     if (!known) this.#options.log.info({ address: hello.address, template: hello.template }, 'Met peer');
     this.#options.greeted(hello);
   }
@@ -161,9 +164,13 @@ export class Peers {
     await Promise.all(told);
   }
 
-  /** Whether it is not known to live as it did, or one of both may not know in which phase the other is. */
+  /**
+   * Whether it is not known to live as it did, one of both may not know in which phase the other is, or it has not told
+   * for long which sessions there may be.
+   */
   #wantsGreeting(peer: Peer): boolean {
-    return !peer.reachable || !peer.settled || !this.#heardPhase(peer) || !this.#listed.has(peer.address);
+    const unsure = !peer.reachable || !peer.settled || !this.#heardPhase(peer) || !this.#listed.has(peer.address);
+    return unsure || this.#options.clock() - (this.#toldTags.get(peer) ?? 0) >= this.#options.tags.tellEvery;
   }
 
   #heardPhase(peer: Peer): boolean {
@@ -177,6 +184,7 @@ export class Peers {
     // The other family's address of a pod leads to the same pod, which is known by the one of ours.
     this.#listed = new Set(listed.filter((address) => familyOf(address) === familyOf(hello().address)));
     for (const { tag } of this.reachable) if (tag !== undefined) tags.add(tag);
+    tags.collect();
     const candidates = new Set([...this.#listed, ...this.#mentioned]);
     candidates.delete(hello().address);
     for (const address of candidates) if (!this.#gone.has(address)) this.#add(address);

@@ -1,14 +1,28 @@
+import { tagOf } from './session-id.ts';
+
 /** Enough for a fleet of hundreds that was rolled out twice within the idle timeout. */
 const MOST_TAGS = 2_000;
 /** How many go into a greeting. */
 const TOLD_TAGS = 500;
 
-/** The owner tags of pods that were there lately: a session id with another tag was made by nobody. */
+/**
+ * The tags that sessions carry are collected and told so often, as a share of the time that a tag counts: a pod that
+ * is told of none of the next six still knows them.
+ */
+export const TAGS_TOLD_EVERY = 1 / 8;
+
+/**
+ * The owner tags of pods that were there lately, and of the sessions that they hold, which may outlive any pod: a session
+ * id with another tag was made by nobody.
+ */
 export class SeenTags {
   /** When each was seen last, by `clock`. */
   readonly #seen = new Map<string, number>();
   readonly #lasting: number;
   readonly #clock: () => number;
+  #collectedAt = Number.NEGATIVE_INFINITY;
+  /** The tags of the sessions that are here. Costs a look at each of them. */
+  carried: () => Iterable<string> = () => [];
 
   /** `lasting`: milliseconds for which a tag counts after it was seen last, the time that a session may be idle. */
   constructor(lasting: number, clock: () => number) {
@@ -22,6 +36,18 @@ export class SeenTags {
     if (at <= (this.#seen.get(tag) ?? Number.NEGATIVE_INFINITY)) return;
     this.#seen.set(tag, at);
     if (this.#seen.size > MOST_TAGS) this.#forget();
+  }
+
+  /** Milliseconds after which tags have to be told again. */
+  get tellEvery(): number {
+    return this.#lasting * TAGS_TOLD_EVERY;
+  }
+
+  /** Takes note of the tags of the sessions that are here, now and then. */
+  collect(): void {
+    if (this.#clock() - this.#collectedAt < this.tellEvery) return;
+    this.#collectedAt = this.#clock();
+    for (const tag of this.carried()) this.add(tag);
   }
 
   has(tag: string): boolean {
@@ -40,4 +66,14 @@ export class SeenTags {
     const all = [...this.#seen].sort(([, a], [, b]) => a - b);
     for (const [tag] of all.slice(0, MOST_TAGS / 2)) this.#seen.delete(tag);
   }
+}
+
+/** The tags that these sessions carry, each once. */
+export function tagsOf(sessions: Iterable<{ readonly record: { readonly id: string } }>): Set<string> {
+  const tags = new Set<string>();
+  for (const { record } of sessions) {
+    const tag = tagOf(record.id);
+    if (tag !== undefined) tags.add(tag);
+  }
+  return tags;
 }

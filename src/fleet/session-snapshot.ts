@@ -47,3 +47,74 @@ export interface SessionSnapshot {
   readonly record: SessionRecord;
   readonly log: LogSnapshot;
 }
+
+/**
+ * What came from elsewhere as a snapshot; `undefined` when it is none. One that passes can be served, moved and kept:
+ * everything that is read of it later is there. Fields that this version does not know go along.
+ */
+export function readSnapshot(value: unknown): SessionSnapshot | undefined {
+  return isObject(value) && isRecord(value['record']) && isLog(value['log'])
+    ? (value as unknown as SessionSnapshot)
+    : undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { id, epoch, protocolVersion, announces, initialize, subject, logLevel, subscriptions, state, openedAt } =
+    value;
+  return (
+    typeof id === 'string' &&
+    isCount(epoch) &&
+    typeof protocolVersion === 'string' &&
+    isTexts(announces) &&
+    isObject(initialize) &&
+    isTextOrNone(subject) &&
+    isTextOrNone(logLevel) &&
+    isTexts(subscriptions) &&
+    isObject(state) &&
+    Number.isFinite(openedAt)
+  );
+}
+
+function isLog(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { sequence, trimmedTo, lastStream, listened, events } = value;
+  return (
+    isCount(sequence) &&
+    isCount(trimmedTo) &&
+    isCount(lastStream) &&
+    typeof listened === 'boolean' &&
+    Array.isArray(events) &&
+    areEvents(events, sequence)
+  );
+}
+
+/** Oldest first, none newer than the log says: what is missed, trimmed and written is told by their sequences. */
+function areEvents(events: readonly unknown[], newest: number): boolean {
+  let before = 0;
+  for (const event of events) {
+    if (!isObject(event) || typeof event['data'] !== 'string' || !isCount(event['stream'])) return false;
+    const { sequence } = event;
+    if (!isCount(sequence) || sequence <= before || sequence > newest) return false;
+    before = sequence;
+  }
+  return true;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
+}

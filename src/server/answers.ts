@@ -4,9 +4,9 @@ import { ErrorCode, type RequestId } from '../protocol/json-rpc.ts';
 /** A reader that takes nothing for so long is gone, whatever its socket says. */
 export const STALL_MS = 30_000;
 /** A long answer has to be taken at this rate, in bytes a second, or it is cut: else a trickle would keep it forever. */
-const LEAST_RATE = 16 * 1024;
+export const LEAST_RATE = 16 * 1024;
 /** What a kernel's socket buffer takes at once on any system; a longer answer may have to wait for its reader. */
-const BUFFERED_BYTES = 16 * 1024;
+export const BUFFERED_BYTES = 16 * 1024;
 
 /**
  * Answers with JSON text. The promise, if there is one, ends when the client has taken a long answer, or is gone: until

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from './legacy/session.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -37,8 +38,8 @@ export interface DrainStreams extends Iterable<{ sendAway(): void }> {
 export interface DrainFleet {
   /** Tells the others in which phase this pod is; `hurry` ends attempts to tell those who are too busy to hear it. */
   announce(hurry: AbortSignal): Promise<void>;
-  /** Hands a session over; resolves false when it stays. */
-  move(id: string): Promise<boolean>;
+  /** Hands a session over; resolves false when it stays, which it does when `until` is aborted. */
+  move(id: string, until: AbortSignal): Promise<boolean>;
   /** Closes the streams of other pods' sessions that run through this one. */
   closeRelays(pause: () => Promise<void>): Promise<void>;
   /** Resolves when no session is on its way. */
@@ -83,6 +84,7 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
   const end = windowEnd + longestCall;
   const turn = createPace(options.openStreams(), windowEnd, pause);
   const over = () => hurry.aborted || performance.now() >= end;
+  const until = AbortSignal.any([hurry, AbortSignal.timeout(timeTo(end))]);
   const idle = () => callsInFlight() === 0;
   const settled = () => idle() && ![...sessions].some(({ settling }) => settling);
   // A stream from before the drain leaves its client a socket that seems good: what came on it now could not be finished.
@@ -98,6 +100,7 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
         turn,
         pause,
         over,
+        until,
         pointless: () => over() || (settled() && (performance.now() >= windowEnd || !fleet.hopeful)),
       }),
   ]);
@@ -105,7 +108,7 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
     while (!idle() && !over()) await pause(POLL_MS);
   };
   await callsOver();
-  await fleet?.settled();
+  await unless(until, fleet?.settled());
   // Those that came through this pod since.
   await fleet?.closeRelays(async () => {});
   await callsOver();
@@ -121,6 +124,22 @@ export async function drain(options: DrainOptions, hurry: AbortSignal): Promise<
     callsFinished: Math.max(0, callsAtClosing - callsCut),
     callsCut,
   };
+}
+
+/** Waits for something, but not for much longer than there is time; what gives up in time is still waited for. */
+async function unless(until: AbortSignal, something: Promise<unknown> | undefined): Promise<void> {
+  const done = new AbortController();
+  const late = async () => {
+    if (!until.aborted) await once(until, 'abort', { signal: done.signal });
+    await sleep(POLL_MS, undefined, { signal: done.signal });
+  };
+  await Promise.race([something, late().catch(() => {})]);
+  done.abort();
+}
+
+/** Milliseconds until then, as far as a timer can wait. */
+function timeTo(end: number): number {
+  return Math.min(Math.max(0, Math.ceil(end - performance.now())), 2 ** 31 - 1);
 }
 
 /** Spreads so many turns evenly over what is left of the window; afterwards everybody's turn has come. */
@@ -166,27 +185,34 @@ interface HandOverOptions {
   pause(milliseconds: number): Promise<void>;
   /** Whether the time for it is up. */
   over(): boolean;
+  /** Aborted when it is. */
+  readonly until: AbortSignal;
   /** Whether what could not be handed over by now never will be. */
   pointless(): boolean;
 }
 
 /** Hands sessions over as their calls end, until none is left or there is no point any more. */
-async function handOver({ sessions, fleet, turn, pause, over, pointless }: HandOverOptions): Promise<void> {
+async function handOver(options: HandOverOptions): Promise<void> {
+  const { sessions, fleet, turn, pause, over, until, pointless } = options;
   if (!sessions.parkable) return;
+  const move = (id: string) => unless(until, fleet.move(id, until));
   for (;;) {
+    // One that is on its way for its client's sake is in no list, and may come back.
+    await unless(until, fleet.settled());
     // Asked first: what the last call left behind is still handed over.
     const last = pointless();
     const all = [...sessions];
     if (last) for (const session of all) session.giveUpAsking();
     const quiet = [...sessions.parked].map(({ record }) => record.id);
     quiet.push(...all.filter((session) => session.restable && !session.listening).map(({ record }) => record.id));
-    await eachOf(quiet, MOVES_AT_ONCE, over, (id) => fleet.move(id));
+    await eachOf(quiet, MOVES_AT_ONCE, over, move);
     for (const session of all) {
       // A turn that is taken while nobody takes sessions is lost to those who could go later.
       if (!session.restable || !session.listening || over() || !fleet.takesSessions) continue;
       await turn();
-      await fleet.move(session.record.id);
+      await move(session.record.id);
     }
+    await unless(until, fleet.settled());
     if (sessions.size === 0 && !sessions.parked[Symbol.iterator]().next().value) return;
     if (last) return;
     await pause(POLL_MS);

@@ -10,6 +10,8 @@ export interface TakeOverOptions {
   readonly log: Log;
 }
 
+const MOST_UNREADABLE = 1_000;
+
 /** How it ended: the session is here now, somebody else holds it, nobody knows it, or it can not be told now. */
 export type TakenOver = 'here' | { readonly owner: string; readonly epoch: number } | 'unknown' | 'away';
 
@@ -17,6 +19,8 @@ export type TakenOver = 'here' | { readonly owner: string; readonly epoch: numbe
 export class TakeOvers {
   readonly #options: TakeOverOptions;
   readonly #underway = new Map<string, Promise<TakenOver>>();
+  /** Whose records can not be read, as was said already: clients ask again and again. */
+  readonly #unreadable = new Set<string>();
 
   constructor(options: TakeOverOptions) {
     this.#options = options;
@@ -42,10 +46,13 @@ export class TakeOvers {
       sessions.supersede(id);
       sessions.arrive(outcome.taken);
       metrics.sessionArrived('store');
-      return 'here';
+      // Whoever hears that it is here looks here, and comes back when it is not.
+      return sessions.has(id) ? 'here' : 'unknown';
     } catch (error) {
       // A record that can not be read is none.
-      log.error({ session: id, err: error }, 'Could not take over session');
+      if (!this.#unreadable.has(id)) log.error({ session: id, err: error }, 'Could not take over session');
+      if (this.#unreadable.size >= MOST_UNREADABLE) this.#unreadable.clear();
+      this.#unreadable.add(id);
       return 'unknown';
     }
   }

@@ -1,4 +1,5 @@
-import type { LoggedEvent, LogSnapshot, SessionRecord } from '../fleet/session-snapshot.ts';
+import { TAGS_TOLD_EVERY, tagsOf } from '../fleet/seen-tags.ts';
+import { readSnapshot, type SessionSnapshot } from '../fleet/session-snapshot.ts';
 import { call, RedisConnection, SILENCE_MS, type StoreLog } from './redis-connection.ts';
 import type { Absent, Holder, Seen, SessionStore, Storable, TakeOver } from './session-store.ts';
 import type { Write, WriteReply } from './session-write.ts';
@@ -26,6 +27,8 @@ export interface RedisStoreOptions {
 /** A pod says hello once a second; for shorter idle timeouts its tag would come and go. */
 const SHORTEST_TAGS_MS = 60_000;
 const LOOKUPS = 500;
+/** In one command. */
+const MOST_TAGS = 2_000;
 
 /**
  * A session store in Redis or Valkey, once it is known whether the server is there, which it need not be. Throws only
@@ -38,10 +41,16 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Sess
   const prefix = `berth:${options.fleet}`;
   const keysOf = (id: string) => [`${prefix}:{${id}}:record`, `${prefix}:{${id}}:log`] as const;
   const tagsKey = `${prefix}:tags`;
+  /**
+   * Tags that sessions carry, by the time they were last told. Not among the pods' own: there a pod looks for its tag to
+   * find out whether the store was emptied.
+   */
+  const carriedKey = `${prefix}:carried`;
   const channel = `${prefix}:changes`;
   /** Messages are the publisher's owner tag, a line feed, and the change. */
   const listeners: ((change: string) => void)[] = [];
   let refusing = false;
+  let tagsToldAt = Number.NEGATIVE_INFINITY;
 
   const writer = new WriteBehind({
     idleTimeout,
@@ -59,8 +68,10 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Sess
     arrived() {
       writer.writeAll(options.held());
       writer.resume();
+      tellTags();
     },
     beat() {
+      if (performance.now() - tagsToldAt >= idleTimeout * TAGS_TOLD_EVERY) tellTags();
       writer.keepAlive();
       writer.resume();
     },
@@ -93,6 +104,22 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Sess
     return [owner, epoch, version, base?.version ?? '', base?.events ?? 0, keep, idleTimeout, record, head, ...events];
   }
 
+  /** Keeps the tags of the sessions here: who made one may be gone for longer than it may be idle. */
+  function tellTags(): void {
+    tagsToldAt = performance.now();
+    const tags = [...tagsOf(options.held())].slice(0, MOST_TAGS);
+    const now = connection.serverTime;
+    if (tags.length === 0) return;
+    void ask(() =>
+      redis
+        .pipeline()
+        .zadd(carriedKey, ...tags.flatMap((tag) => [now, tag]))
+        .zremrangebyscore(carriedKey, '-inf', now - idleTimeout)
+        .pexpire(carriedKey, idleTimeout)
+        .exec(),
+    );
+  }
+
   /** Answers `away` when the store is, or does not answer. */
   async function ask<T>(question: () => Promise<T>): Promise<T | 'away'> {
     if (!connection.available) return 'away';
@@ -122,9 +149,10 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Sess
       if (answer === 'away') return 'away';
       const [outcome, ...found] = answer as [string, ...unknown[]];
       if (outcome === 'taken') {
+        const taken = readTaken(id, found as unknown as Taken);
         // An older copy of ours would be superseded by ourselves.
         writer.forget(id);
-        return { taken: readSnapshot(found as [number, string, string, string[]]) };
+        return { taken };
       }
       if (outcome === 'held') return { heldBy: String(found[0]), epoch: Number(found[1]) };
       return outcome === 'unknown' ? 'unknown' : 'away';
@@ -152,8 +180,9 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Sess
 
     async tags() {
       const since = connection.serverTime - idleTimeout;
-      const tags = await ask(() => redis.zrange(tagsKey, since, '+inf', 'BYSCORE'));
-      return tags === 'away' ? [] : tags;
+      const read = (key: string) => redis.zrange(key, since, '+inf', 'BYSCORE');
+      const tags = await ask(() => Promise.all([read(tagsKey), read(carriedKey)]));
+      return tags === 'away' ? [] : [...new Set(tags.flat())];
     },
 
     publish(change) {
@@ -182,12 +211,19 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Sess
   return store;
 }
 
-function readSnapshot([epoch, record, head, events]: [number, string, string, string[]]) {
-  return {
-    record: { ...(JSON.parse(record) as SessionRecord), epoch },
-    log: {
-      ...(JSON.parse(head) as Omit<LogSnapshot, 'events'>),
-      events: events.map((event) => JSON.parse(event) as LoggedEvent),
-    },
-  };
+/** Epoch, record, head of the log, its events; what others wrote may lack some. */
+type Taken = readonly [number, string | null, string | null, readonly string[]];
+
+/** Throws for a record that is not whole, or another session's. */
+function readTaken(id: string, [epoch, record, head, events]: Taken): SessionSnapshot {
+  const snapshot = readSnapshot({
+    record: { ...parseFields(record), epoch },
+    log: { ...parseFields(head), events: events.map((event) => JSON.parse(event) as unknown) },
+  });
+  if (snapshot === undefined) throw new Error('What the store has of the session is not whole');
+  const found = snapshot.record.id;
+  if (found !== id) throw new Error(`The store has the record of another session under its id: ${found}`);
+  return snapshot;
 }
+
+const parseFields = (json: string | null) => JSON.parse(json ?? 'null') as object | null;

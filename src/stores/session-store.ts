@@ -43,7 +43,7 @@ export interface SessionStore {
   released(id: string): void;
   /**
    * Makes `owner` the holder if the session is still as `seen`, raises its epoch by one and answers its snapshot. Of
-   * any number of callers who saw the same, one wins.
+   * any number of callers who saw the same, one wins. Throws when what was stored can not be read.
    */
   takeOver(id: string, owner: string, seen?: Seen): Promise<TakeOver>;
   /** Who holds it, without taking it. */
@@ -52,7 +52,7 @@ export interface SessionStore {
   superseded(
     records: readonly { readonly id: string; readonly epoch: number }[],
   ): Promise<ReadonlySet<string> | 'away'>;
-  /** Owner tags of the pods that used the store within the idle timeout; none while it is away. */
+  /** Owner tags of the pods that used the store within the idle timeout, and of sessions they held; none while it is away. */
   tags(): Promise<readonly string[]>;
   /** Tells the other pods of a change; lost while the store is away. */
   publish(change: string): void;

@@ -40,3 +40,30 @@ test('a peer that speaks to others is not given up for an answer that takes long
   const answer = await peer.send(call).finally(() => clearInterval(speaking));
   expect(answer.statusCode).toBe(200);
 });
+
+test('an answer that is there in time counts, however late this process comes to read it', async () => {
+  const pod = await startPeer(identity, {
+    onRequest(req, res) {
+      req.resume();
+      res.end('{"here":true}');
+      // Both ends are this process: it is held up once the answer is on its way.
+      const until = performance.now() + 400;
+      while (performance.now() < until);
+    },
+  });
+  const peer = new Peer({ address: pod.address, agent: agentFor(pod.address, identity), clock });
+  expect(await peer.ask('/berth/find', {}, 300)).toEqual({ status: 200, body: { here: true } });
+});
+
+test('a question is given up once there is no time left for it', async () => {
+  const pod = await startPeer(identity, {
+    onRequest(req, res) {
+      req.resume();
+      if (req.url === '/berth/alive') res.writeHead(204).end();
+    },
+  });
+  const peer = new Peer({ address: pod.address, agent: agentFor(pod.address, identity), clock });
+  const begun = performance.now();
+  await expect(peer.ask('/berth/find', {}, 20_000, AbortSignal.timeout(200))).rejects.toMatchObject({ kind: 'lost' });
+  expect(performance.now() - begun).toBeLessThan(2_000);
+});

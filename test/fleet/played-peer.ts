@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Hello } from '../../src/fleet/hello.ts';
 import { createKeyIdentity } from '../../src/fleet/key-identity.ts';
 import { ownerTag } from '../../src/fleet/session-id.ts';
+import type { HandOver } from '../../src/server/fleet/departures.ts';
 import { agentFor, answered, helloOf, open, startPeer } from './peers.ts';
 
 /** What a pod asked of a peer. */
@@ -19,6 +20,8 @@ export interface PlayedPeerOptions {
   readonly tags?: Hello['tags'];
   /** Answers what a pod passes on to it; by default with "not mine". */
   mcp?(res: ServerResponse): void;
+  /** Answers a session that is handed over to it; by default with 204, which is no answer that a pod gives. */
+  handOver?(offered: HandOver, res: ServerResponse): unknown;
   /** Answers where a session is; by default that it does not know. */
   find?(): unknown;
   /** How long it takes for each connection to be let in. */
@@ -26,17 +29,18 @@ export interface PlayedPeerOptions {
 }
 
 /** A pod that is none: it has the fleet's key, answers what its peers ask, and keeps what they asked. */
-export async function playPeer(key: string, { tags = {}, mcp, find, busyFor }: PlayedPeerOptions = {}) {
+export async function playPeer(key: string, { tags = {}, mcp, handOver, find, busyFor }: PlayedPeerOptions = {}) {
   const identity = createKeyIdentity(Buffer.from(key, 'latin1'));
   const asked: Asked[] = [];
   let address = '';
   const tag = () => ownerTag(address, helloOf(address).nonce);
   const hello = () => helloOf(address, { tags: { ...tags, [tag()]: 0 } });
   const answer = async (req: IncomingMessage, res: ServerResponse) => {
-    await text(req);
+    const body = await text(req);
     const json = (body: unknown) => res.setHeader('content-type', 'application/json').end(JSON.stringify(body));
     if (req.url === '/berth/hello') json(hello());
     else if (req.url === '/berth/find') json(find?.() ?? {});
+    else if (req.url === '/berth/sessions' && handOver !== undefined) handOver(JSON.parse(body), res);
     else if (req.url !== '/mcp') res.writeHead(204).end();
     else if (mcp !== undefined) mcp(res);
     else res.writeHead(421, { 'x-berth-answer': 'unknown' }).end();

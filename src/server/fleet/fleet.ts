@@ -1,5 +1,6 @@
 import type { Membership } from '../../fleet/membership.ts';
 import { Pace } from '../../fleet/pace.ts';
+import { tagsOf } from '../../fleet/seen-tags.ts';
 import type { SessionStore } from '../../stores/session-store.ts';
 import type { Admission } from '../admission.ts';
 import type { DrainFleet } from '../drain.ts';
@@ -66,6 +67,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const { membership, sessions, admission, lifecycle, store, refuse, metrics, log, clock } = options;
   const { peers, moves, tags, hello } = membership;
   const address = () => membership.address;
+  tags.carried = () => tagsOf([...sessions, ...sessions.parked]);
   const relays = new Relays();
   const departures = new Departures({ sessions, peers, moves, address, log });
   const finder = new SessionFinder({

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Hello } from '../../fleet/hello.ts';
 import type { Moves } from '../../fleet/moves.ts';
 import type { Peers } from '../../fleet/peers.ts';
+import { readSnapshot } from '../../fleet/session-snapshot.ts';
 import type { Admission } from '../admission.ts';
 import { answerEmpty, answerJson } from '../answers.ts';
 import type { Endpoints } from '../endpoints.ts';
@@ -71,7 +72,7 @@ export class PeerEndpoint {
         return answerEmpty(res, 204);
       }
       case '/berth/sessions':
-        return answerEmpty(res, this.#takeIn(body as HandOver));
+        return answerEmpty(res, this.#takeIn(readHandOver(body)));
       case '/berth/find':
         return answerJson(res, 200, await this.#find((body as { readonly id: string }).id));
       case '/berth/moves':
@@ -90,11 +91,16 @@ export class PeerEndpoint {
     }
   }
 
-  /** Takes in a session; answers 409 to one that is out of date, 503 when this pod leaves, 507 when it has no room. */
-  #takeIn({ snapshot, heard, idleFor, active, overCap }: HandOver): 200 | 409 | 503 | 507 {
-    const { sessions, moves, admission, lifecycle, metrics } = this.#options;
+  /**
+   * Takes in a session; answers 400 to what is none, 409 to one that is out of date, 503 when this pod leaves, 507 when
+   * it has no room.
+   */
+  #takeIn(handOver: HandOver | undefined): 200 | 400 | 409 | 503 | 507 {
+    if (handOver === undefined) return 400;
+    const { snapshot, heard, idleFor, active, overCap } = handOver;
+    const { sessions, moves, departures, admission, lifecycle, metrics } = this.#options;
     const { id, epoch } = snapshot.record;
-    const known = sessions.epochOf(id) ?? moves.get(id)?.epoch ?? -1;
+    const known = sessions.epochOf(id) ?? Math.max(departures.epochOf(id) ?? -1, moves.get(id)?.epoch ?? -1);
     // The same once more: the answer to the first was lost.
     if (sessions.epochOf(id) === epoch) return 200;
     if (epoch <= known) {
@@ -106,7 +112,14 @@ export class PeerEndpoint {
     if (active ? release === undefined : sessions.parkedFull && !overCap) return 507;
     sessions.supersede(id);
     moves.delete(id);
-    sessions.arrive(snapshot, { release, heard, idleFor });
+    try {
+      sessions.arrive(snapshot, { release, heard, idleFor });
+    } catch (error) {
+      // Who offered it keeps it.
+      sessions.supersede(id);
+      release?.();
+      throw error;
+    }
     metrics.sessionArrived('peer');
     return 200;
   }
@@ -138,4 +151,19 @@ export class PeerEndpoint {
     }
     return received === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString());
   }
+}
+
+/** What a peer hands over; `undefined` when it is unfit, which is found out before anything gives way to it. */
+function readHandOver(body: unknown): HandOver | undefined {
+  const { snapshot, heard, idleFor, active, overCap } = (body ?? {}) as Readonly<
+    Partial<Record<keyof HandOver, unknown>>
+  >;
+  const read = readSnapshot(snapshot);
+  const fit =
+    Array.isArray(heard) &&
+    heard.every((change) => typeof change === 'string') &&
+    Number.isFinite(idleFor) &&
+    typeof active === 'boolean' &&
+    typeof overCap === 'boolean';
+  return read !== undefined && fit ? { ...(body as HandOver), snapshot: read } : undefined;
 }

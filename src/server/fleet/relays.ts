@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import type { RequestId } from '../../protocol/json-rpc.ts';
-import { STALL_MS } from '../answers.ts';
+import { BUFFERED_BYTES, LEAST_RATE, STALL_MS } from '../answers.ts';
 import { awayFor } from '../away.ts';
 import { retryFrame } from '../event-stream.ts';
 
@@ -88,6 +88,7 @@ export class Relays {
     res.writeHead(answer.statusCode ?? 502, passedHeaders(answer.headers));
     // Keep-alives of the owner move some bytes where the client reads.
     if (isStream) res.setTimeout(STALL_MS).flushHeaders();
+    else limitReader(answer, res);
     const relayed =
       isStream && farewell !== undefined ? { answer, res, farewell, release, released: false, whole: true } : undefined;
     if (relayed !== undefined) this.#watch(relayed);
@@ -131,6 +132,27 @@ export class Relays {
       res.end();
     }
   }
+}
+
+/**
+ * Cuts off a client that takes nothing of a long answer, or next to nothing: for as long two pods keep it in memory. A
+ * peer that is slow itself is waited for. What has come is what the client made room for, so it tells the rate.
+ */
+function limitReader(answer: IncomingMessage, res: ServerResponse): void {
+  if (Number(answer.headers['content-length']) <= BUFFERED_BYTES) return;
+  const begun = performance.now();
+  let received = 0;
+  answer.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+  });
+  res.setTimeout(STALL_MS, () => res.writableLength > 0 && res.destroy());
+  const check = () => {
+    const left = STALL_MS + (received / LEAST_RATE) * 1_000 - (performance.now() - begun);
+    if (left <= 0 && res.writableLength > 0) return void res.destroy();
+    late = setTimeout(check, left > 0 ? left : STALL_MS).unref();
+  };
+  let late = setTimeout(check, STALL_MS).unref();
+  res.once('close', () => clearTimeout(late));
 }
 
 const NEWLINE = 0x0a;

@@ -80,9 +80,11 @@ export interface Departing {
   readonly idleFor: number;
   /** Whether it holds a slot. */
   readonly active: boolean;
-  /** It has gone. */
+  /** Whether a newer copy of it has come here meanwhile, which may have ended since: this one is out of date. */
+  readonly superseded: boolean;
+  /** It has gone, or is superseded. */
   gone(): void;
-  /** It could not go: it stays. */
+  /** It could not go: it stays. Only while it is not superseded. */
   back(): void;
 }
 
@@ -94,6 +96,8 @@ export class Sessions implements SessionObserver {
   readonly #options: SessionsOptions;
   readonly #held = new Map<string, Held>();
   readonly #parked: ParkedSessions;
+  /** Those that are on their way to another pod and of which no newer copy has come here. */
+  readonly #departing = new Set<string>();
   /** The slots of sessions that are over and have calls that still run. */
   readonly #ending = new Map<Session, Release>();
   readonly #idle: IdleSessions;
@@ -195,6 +199,7 @@ export class Sessions implements SessionObserver {
 
   /** Takes in a session from elsewhere; one with a slot keeps it for a while for the client that comes after. */
   arrive({ record, log }: SessionSnapshot, { release, heard = [], idleFor = 0 }: Arrival = {}): void {
+    this.#departing.delete(record.id);
     const usedAt = this.#options.clock() - idleFor;
     const parked = new ParkedSession(record, new EventLog(this.#options.maxEventLog, log), usedAt);
     if (release === undefined) this.#park(parked);
@@ -205,6 +210,7 @@ export class Sessions implements SessionObserver {
   /** Takes a session out, to be served elsewhere; `undefined` when it is not here or must stay for now. */
   depart(id: string): Departing | undefined {
     const { copies, clock } = this.#options;
+    const departing = this.#departing;
     this.#changes.flush(id);
     const heard = this.#changes.heard;
     const parked = this.#parked.take(id);
@@ -212,13 +218,18 @@ export class Sessions implements SessionObserver {
       const { record } = parked;
       // Whoever gets it writes its copy from now on, with an epoch that must not be written here.
       copies?.released(id);
+      departing.add(id);
       return {
         idleFor: clock() - parked.usedAt,
         snapshot: parked.snapshot(),
         heard,
         active: false,
-        gone: () => this.#left(record),
+        get superseded() {
+          return !departing.has(id);
+        },
+        gone: () => this.#departed(record),
         back: () => {
+          departing.delete(id);
           this.#park(parked);
           this.#changes.catchUp(parked, heard);
         },
@@ -231,17 +242,22 @@ export class Sessions implements SessionObserver {
     this.#held.delete(id);
     this.#idle.delete(session);
     copies?.released(id);
+    departing.add(id);
     return {
       idleFor: 0,
       snapshot: session.snapshot(),
       heard,
       active: true,
+      get superseded() {
+        return !departing.has(id);
+      },
       gone: () => {
         session.leave();
         held.release();
-        this.#left(session.record);
+        this.#departed(session.record);
       },
       back: () => {
+        departing.delete(id);
         this.#held.set(id, held);
         this.changed(session, session.use.activity);
         this.#changes.catchUp(session, heard);
@@ -479,6 +495,12 @@ export class Sessions implements SessionObserver {
   /** What a drain could hand to nobody goes on from its copy, which may still have to be written. */
   #forgetCopy(record: SessionRecord, reason: EndReason): void {
     if (reason !== 'drained') this.#options.copies?.removed(record);
+  }
+
+  #departed(record: SessionRecord): void {
+    if (this.#departing.delete(record.id)) this.#left(record);
+    // Somebody had it meanwhile. What is written of it, or was removed, is the newer one's.
+    else this.#close(record, 'handed-over');
   }
 
   #left(record: SessionRecord): void {
