@@ -95,7 +95,7 @@ export function createFleet(options: FleetOptions): Fleet {
       for (const peer of peers.reachable) void peer.ask('/berth/notify', change, PUBLISH_LIMIT_MS).catch(() => {});
     },
     announce: (hurry) => peers.announce(hurry),
-    move: (id) => departures.move(id, { overCap: true }),
+    move: (id, until) => departures.move(id, { overCap: true, until }),
     settled: () => departures.settled(),
     closeRelays: (pause) => relays.closeStreams(pause),
     get handedOver() {

@@ -162,7 +162,7 @@ function readHandOver(body: unknown): HandOver | undefined {
   const fit =
     Array.isArray(heard) &&
     heard.every((change) => typeof change === 'string') &&
-    Number.isFinite(idleFor) &&
+    (idleFor === undefined || Number.isFinite(idleFor)) &&
     typeof active === 'boolean' &&
     typeof overCap === 'boolean';
   return read !== undefined && fit ? { ...(body as HandOver), snapshot: read } : undefined;
