@@ -1,25 +1,13 @@
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { answerText } from '../../src/server/answers.ts';
+import { unreadResponse } from './unread-response.ts';
 
 /** More than what both ends' socket buffers take. */
 const LONG = 'x'.repeat(20 * 1024 ** 2);
 
 /** An answer whose client has not read any of it, and the client. */
 async function answered(text: string) {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
-  client.on('error', () => {});
-  client.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n');
-  const [, res] = (await once(server, 'request')) as [unknown, ServerResponse];
+  const { client, res } = await unreadResponse();
   return { client, res, taken: answerText(res, 200, text) };
 }
 

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { createServer, request, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { request } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { EventStream } from '../../src/server/event-stream.ts';
 import { eventually, startLab } from './running.ts';
 import { openSse } from './sse-client.ts';
+import { unreadResponse } from './unread-response.ts';
 import { events, inSession, JSON_AND_EVENTS, messageIn, openSession, post, toolCall } from './wire.ts';
 
 const MIB = 1024 ** 2;
@@ -15,17 +15,7 @@ const registry = { add() {}, remove() {} };
 
 /** An event stream whose reader has not read any of it, and the reader. */
 async function openStream(maxBuffer = MIB) {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const reader = connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
-  reader.on('error', () => {});
-  reader.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n');
-  const [, res] = (await once(server, 'request')) as [unknown, ServerResponse];
+  const { client: reader, res } = await unreadResponse();
   const stream = new EventStream(res, { kind: 'sse', maxBuffer, registry });
   /** Reads to the end; answers what came by its first word. */
   const read = async () => {

@@ -1,21 +1,10 @@
-import { once } from 'node:events';
-import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { get, type ServerResponse } from 'node:http';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Relays } from '../../src/server/fleet/relays.ts';
+import { askWithoutReading, listen } from './unread-response.ts';
 
 /** More than what all sockets and buffers on the way take. */
 const LONG = 'x'.repeat(40 * 1024 ** 2);
-
-async function listen(onRequest: (req: IncomingMessage, res: ServerResponse) => void): Promise<number> {
-  const server = createServer(onRequest).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 /** A peer's answer on its way through a pod to a client that has not read any of it. */
 async function relayed(answerOf: (res: ServerResponse) => void) {
@@ -27,10 +16,7 @@ async function relayed(answerOf: (res: ServerResponse) => void) {
       passing.resolve({ res, over: relays.pass(answer, res, undefined) });
     });
   });
-  const client = connect(port, '127.0.0.1').pause();
-  client.on('error', () => {});
-  onTestFinished(() => void client.destroy());
-  client.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n');
+  const client = askWithoutReading(port);
   return { client, ...(await passing.promise) };
 }
 
