@@ -13,6 +13,7 @@ export interface Asked {
   /** The peer address of who asked. */
   readonly by: string;
   readonly headers: IncomingMessage['headers'];
+  readonly body: string;
 }
 
 export interface PlayedPeerOptions {
@@ -26,17 +27,23 @@ export interface PlayedPeerOptions {
   find?(): unknown;
   /** How long it takes for each connection to be let in. */
   busyFor?(): number;
+  /** Whether it is held up: it says nothing at all. */
+  heldUp?(): boolean;
 }
 
 /** A pod that is none: it has the fleet's key, answers what its peers ask, and keeps what they asked. */
-export async function playPeer(key: string, { tags = {}, mcp, handOver, find, busyFor }: PlayedPeerOptions = {}) {
+export async function playPeer(
+  key: string,
+  { tags = {}, mcp, handOver, find, busyFor, heldUp }: PlayedPeerOptions = {},
+) {
   const identity = createKeyIdentity(Buffer.from(key, 'latin1'));
   const asked: Asked[] = [];
   let address = '';
   const tag = () => ownerTag(address, helloOf(address).nonce);
   const hello = () => helloOf(address, { tags: { ...tags, [tag()]: 0 } });
-  const answer = async (req: IncomingMessage, res: ServerResponse) => {
+  const answer = async (req: IncomingMessage, res: ServerResponse, by: string) => {
     const body = await text(req);
+    asked.push({ path: req.url ?? '', by, headers: req.headers, body });
     const json = (body: unknown) => res.setHeader('content-type', 'application/json').end(JSON.stringify(body));
     if (req.url === '/berth/hello') json(hello());
     else if (req.url === '/berth/find') json(find?.() ?? {});
@@ -52,8 +59,7 @@ export async function playPeer(key: string, { tags = {}, mcp, handOver, find, bu
       return true;
     },
     onRequest(req, res, { address: by }) {
-      asked.push({ path: req.url ?? '', by, headers: req.headers });
-      void answer(req, res);
+      if (heldUp?.() !== true) void answer(req, res, by);
     },
   });
   address = peer.address;

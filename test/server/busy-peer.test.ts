@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { newSessionId } from '../../src/fleet/session-id.ts';
+import type { Change } from '../../src/server/notifier.ts';
+import { createParkable } from '../fixtures/parkable.ts';
 import { startListedFleet } from './listed-fleet.ts';
+import { eventually } from './running.ts';
 import { initialize, inSession, openSession, post } from './wire.ts';
 
 test('work that a pod has no slot for goes to a peer that was too busy for one more connection at first', async () => {
@@ -42,4 +46,29 @@ test('a DELETE whose answer was lost is no DELETE of an unknown session', async 
   const remove = () => fetch(String(members[0]?.url), { method: 'DELETE', headers: inSession(newSessionId(peer.tag)) });
   expect((await remove()).status).toBe(200);
   expect((await remove()).status).toBe(404);
+});
+
+test('a peer that was held up hears of the changes of that time, of each thing once', async () => {
+  const { definition, notes } = createParkable();
+  const state = { heldUp: false };
+  const { peer } = await startListedFleet(1, {}, { heldUp: () => state.heldUp }, definition);
+  state.heldUp = true;
+  for (let i = 0; i < 5; i++) {
+    notes.notify?.toolsChanged();
+    notes.notify?.resourceUpdated('lab://thing');
+    await sleep(300);
+  }
+  expect(peer.asked('/berth/notify')).toEqual([]);
+  state.heldUp = false;
+  const told = () =>
+    peer.asked('/berth/notify').map(({ body }) => {
+      const { method, uri = '' } = JSON.parse(body) as Change;
+      return `${method} ${uri}`.trim();
+    });
+  await eventually(told, ({ length }) => length >= 2);
+  notes.notify?.promptsChanged();
+  const things = ['tools/list_changed', 'resources/updated lab://thing', 'prompts/list_changed'];
+  const wanted = things.map((thing) => `notifications/${thing}`);
+  await eventually(told, (changes) => changes.includes(wanted[2] as string));
+  expect(told()).toEqual(wanted);
 });

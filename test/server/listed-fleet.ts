@@ -20,6 +20,8 @@ export async function startListedFleet(
   size: number,
   settings: Settings = {},
   options: PlayedPeerOptions = {},
+  /** What each serves instead of the lab. */
+  exported?: unknown,
 ): Promise<ListedFleet> {
   const key = randomBytes(48).toString('base64');
   const folder = await mkdtemp(join(tmpdir(), 'berth-key-'));
@@ -32,7 +34,7 @@ export async function startListedFleet(
   const fleet: Settings = { peers: [...addresses, peer.address].join(','), peerIdentity: `key:${keyFile}` };
   const members = await Promise.all(
     ports.map((port) =>
-      startLab({ ...settings, ...fleet, peerPort: String(port) }, undefined, { sessions: 'parkable' }),
+      startLab({ ...settings, ...fleet, peerPort: String(port) }, exported, { sessions: 'parkable' }),
     ),
   );
   return { members, addresses, peer };

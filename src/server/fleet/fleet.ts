@@ -17,6 +17,7 @@ import { Departures } from './departures.ts';
 import { ForClients } from './for-clients.ts';
 import { ForPeers } from './for-peers.ts';
 import { PeerEndpoint } from './peer-endpoint.ts';
+import { Publisher } from './publisher.ts';
 import { Relays } from './relays.ts';
 import { SessionFinder } from './session-finder.ts';
 
@@ -57,8 +58,6 @@ export interface Fleet extends DrainFleet {
   leave(): Promise<void>;
 }
 
-/** A published change is told once; who does not hear it within this time is not there. */
-const PUBLISH_LIMIT_MS = 2_000;
 /** For what others had sent before they heard that this pod is gone. */
 const LAST_CALLS_MS = 300;
 
@@ -69,6 +68,7 @@ export function createFleet(options: FleetOptions): Fleet {
   const address = () => membership.address;
   tags.carried = () => tagsOf([...sessions, ...sessions.parked]);
   const relays = new Relays();
+  const publisher = new Publisher({ peers, log, clock });
   const departures = new Departures({ sessions, peers, moves, address, log });
   const finder = new SessionFinder({
     peers,
@@ -90,10 +90,7 @@ export function createFleet(options: FleetOptions): Fleet {
       const endpoint = new PeerEndpoint({ ...parts, tell, maxMessage, log });
       membership.serve((req, res) => endpoint.handle(req, res));
     },
-    publish(change) {
-      // A pod that can not be reached has nobody to tell, or is told by what it finds when it comes back.
-      for (const peer of peers.reachable) void peer.ask('/berth/notify', change, PUBLISH_LIMIT_MS).catch(() => {});
-    },
+    publish: (change) => publisher.publish(change),
     announce: (hurry) => peers.announce(hurry),
     move: (id, until) => departures.move(id, { overCap: true, until }),
     settled: () => departures.settled(),
@@ -108,6 +105,7 @@ export function createFleet(options: FleetOptions): Fleet {
       return peers.changing || peers.takingWork.length > 0;
     },
     async leave() {
+      publisher.close();
       await departures.tellMoves();
       await peers.sayGoodbye();
       await new Promise((resolve) => setTimeout(resolve, LAST_CALLS_MS));
