@@ -9,12 +9,11 @@ test('each is told once, after the delay that began when it came; who was called
   const told: string[] = [];
   const waiting = (name: string) => ({ late: () => void told.push(`${name} at ${performance.now() - begun}`) });
   const begun = performance.now();
-  const off = waiting('off');
-  delay.add(off);
+  const off = delay.add(waiting('off'));
   delay.add(waiting('first'));
   await vi.advanceTimersByTimeAsync(1_500);
   delay.add(waiting('second'));
-  delay.delete(off);
+  off.leave();
   await vi.advanceTimersByTimeAsync(10_000);
   expect(told).toEqual(['first at 2000', 'second at 3500']);
   delay.add(waiting('third'));
@@ -28,9 +27,7 @@ test('many who come and are called off need one timer, and none in the end', asy
   for (let i = 0; i < 1_000; i++) {
     const late = vi.fn();
     delay.add({ late });
-    const off = { late };
-    delay.add(off);
-    delay.delete(off);
+    delay.add({ late }).leave();
   }
   expect(vi.getTimerCount()).toBe(1);
   await vi.advanceTimersByTimeAsync(200);

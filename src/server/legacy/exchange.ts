@@ -3,7 +3,7 @@ import { ErrorCode, type JsonRpcMessage, type JsonRpcResponse, type RequestId } 
 import { errorIn, type HttpAnswer } from '../../sources/raw-server.ts';
 import { answerError, answerText } from '../answers.ts';
 import type { EventStream } from '../event-stream.ts';
-import { SharedDelay, type Waiting } from '../shared-delay.ts';
+import { type Delayed, SharedDelay, type Waiting } from '../shared-delay.ts';
 import type { EventLog, Position } from './event-log.ts';
 import { RESUME_AFTER_MS, replay } from './replay.ts';
 
@@ -42,6 +42,7 @@ export class Exchange implements Waiting {
   readonly #pending: Set<RequestId>;
   readonly #batch: boolean;
   readonly #host: ExchangeHost;
+  readonly #delayed: Delayed;
   /** Sent with the answer, in whichever form it comes. */
   headers: OutgoingHttpHeaders;
   readonly #answers: string[] = [];
@@ -59,7 +60,7 @@ export class Exchange implements Waiting {
     this.#batch = options.batch;
     this.#host = options.host;
     this.headers = options.headers ?? {};
-    streamDelay.add(this);
+    this.#delayed = streamDelay.add(this);
   }
 
   /** Shows that it is alive. */
@@ -123,7 +124,7 @@ export class Exchange implements Waiting {
 
   /** Ends everything with an error, where an answer is still possible. */
   abort(status: number, error: { readonly code: number; readonly message: string }): void {
-    streamDelay.delete(this);
+    this.#delayed.leave();
     this.#comeBack();
     const ids = [...this.#pending];
     this.#pending.clear();
@@ -142,7 +143,7 @@ export class Exchange implements Waiting {
   }
 
   #finish(): Promise<void> | undefined {
-    streamDelay.delete(this);
+    this.#delayed.leave();
     this.#comeBack();
     this.#host.finished(this);
     if (this.#number !== undefined) this.#stream?.end();
@@ -161,7 +162,7 @@ export class Exchange implements Waiting {
 
   #becomeStream(): number {
     if (this.#number !== undefined) return this.#number;
-    streamDelay.delete(this);
+    this.#delayed.leave();
     const number = this.#host.numberStream(this);
     this.#number = number;
     const res = this.#unanswered;

@@ -56,23 +56,20 @@ export class SessionTransport extends Listened<(message: JsonRpcMessage, context
   }
 }
 
-/** The context of a message that came with `req`; built once for all messages of a POST. */
+const SOMEWHERE = 'http://localhost/mcp';
+
+/**
+ * The context of a message that came with `req`; built once for all messages of a POST. Plain data, no getters: V8 keeps
+ * those of an object literal with what lives long, and with them all of the request (docs/decisions/0012).
+ */
 export function messageContext(
   req: IncomingMessage,
   closers: Pick<MessageContext, 'closeSSEStream' | 'closeStandaloneSSEStream'>,
 ): MessageContext {
-  const url = () => new URL(req.url ?? '/', `http://${req.headers.host ?? 'localhost'}`);
+  const url = URL.parse(`http://${req.headers.host ?? 'localhost'}${req.url ?? '/'}`) ?? new URL(SOMEWHERE);
   return {
-    requestInfo: {
-      headers: req.headers,
-      get remoteAddress() {
-        return req.socket.remoteAddress;
-      },
-      get url() {
-        return url();
-      },
-    },
-    request: lazyRequest(() => new Request(url(), { method: req.method ?? 'POST', headers: webHeaders(req) })),
+    requestInfo: { headers: req.headers, remoteAddress: req.socket.remoteAddress, url },
+    request: lazyRequest(() => new Request(url, { method: req.method ?? 'POST', headers: webHeaders(req) })),
     ...closers,
   };
 }
