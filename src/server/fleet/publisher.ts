@@ -39,7 +39,10 @@ export class Publisher {
     const since = clock();
     for (const peer of peers.current) {
       // Who was never greeted has no sessions yet.
-      if (peer.hello !== undefined) void this.#attempt(peer, { change, since });
+      if (peer.hello === undefined) continue;
+      const waiting = this.#untold.get(peer.address);
+      if (waiting === undefined) void this.#attempt(peer, { change, since });
+      else put(waiting, { change, since });
     }
   }
 
