@@ -1,7 +1,7 @@
 import type { Change } from './notifier.ts';
 
-/** Longer than a hand-over takes. */
-const LASTING_MS = 5_000;
+/** Longer than a hand-over takes, and than a peer that is held up is told of a change again (fleet/publisher.ts). */
+const LASTING_MS = 15_000;
 
 /** The changes of the last seconds, so that a session that moves meanwhile hears of each of them once. */
 export class RecentChanges {

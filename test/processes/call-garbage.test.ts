@@ -7,7 +7,7 @@ const SESSIONS = 20;
 const CALLS = 2_000;
 const ROUNDS = 5;
 
-test('what a call was made of is not kept until the next full collection', { timeout: 60_000 }, async () => {
+test('what a call was made of is not kept until the next full collection', { timeout: 120_000 }, async () => {
   const { pods } = await startPods(1);
   const [pod] = pods;
   if (pod === undefined) throw new Error('No pod was started.');

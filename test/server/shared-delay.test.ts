@@ -63,3 +63,21 @@ test('who throws keeps nobody from being told', async () => {
   expect(later.late).toHaveBeenCalledOnce();
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('one that is told may call off itself and the next', async () => {
+  const delay = new SharedDelay(100);
+  const [next, last] = [{ late: vi.fn() }, { late: vi.fn() }];
+  const first = delay.add({
+    late() {
+      first.leave();
+      second.leave();
+      second.leave();
+    },
+  });
+  const second = delay.add(next);
+  delay.add(last);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(next.late).not.toHaveBeenCalled();
+  expect(last.late).toHaveBeenCalledOnce();
+  expect(vi.getTimerCount()).toBe(0);
+});

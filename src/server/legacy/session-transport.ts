@@ -56,8 +56,6 @@ export class SessionTransport extends Listened<(message: JsonRpcMessage, context
   }
 }
 
-const SOMEWHERE = 'http://localhost/mcp';
-
 /**
  * The context of a message that came with `req`; built once for all messages of a POST. Plain data, no getters: V8 keeps
  * those of an object literal with what lives long, and with them all of the request (docs/decisions/0012).
@@ -66,10 +64,16 @@ export function messageContext(
   req: IncomingMessage,
   closers: Pick<MessageContext, 'closeSSEStream' | 'closeStandaloneSSEStream'>,
 ): MessageContext {
-  const url = URL.parse(`http://${req.headers.host ?? 'localhost'}${req.url ?? '/'}`) ?? new URL(SOMEWHERE);
   return {
-    requestInfo: { headers: req.headers, remoteAddress: req.socket.remoteAddress, url },
-    request: lazyRequest(() => new Request(url, { method: req.method ?? 'POST', headers: webHeaders(req) })),
+    requestInfo: { headers: req.headers, remoteAddress: req.socket.remoteAddress, url: urlOf(req) },
+    request: lazyRequest(() => new Request(urlOf(req), { method: req.method ?? 'POST', headers: webHeaders(req) })),
     ...closers,
   };
+}
+
+const SOMEWHERE = 'http://localhost/mcp';
+
+/** The URL that was asked for; a Host header that is none is left out. */
+function urlOf({ url = '/', headers }: IncomingMessage): URL {
+  return URL.parse(url, `http://${headers.host || 'localhost'}`) ?? URL.parse(url, SOMEWHERE) ?? new URL(SOMEWHERE);
 }
