@@ -429,6 +429,7 @@ function createExchange(method: string, headers: Record<string, string>, body: s
     url,
     headers,
     body,
+    socket: {},
   }) as unknown as IncomingMessage;
   return { req, res: Object.assign(new MemoryResponse(), { req }) };
 }
