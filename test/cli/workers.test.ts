@@ -232,6 +232,17 @@ test('a worker that does not answer is left out of the numbers, and holds up nob
   expect(later.join('\n')).toMatch(/^mcp_worker_reports_missed_total [1-9]/m);
 });
 
+test('a worker that hangs does not keep the others from their end', async () => {
+  const fleet = await serving(2, '--longest-call', '0s');
+  const [stuck = 0] = fleet.pids;
+  process.kill(stuck, 'SIGSTOP');
+  onTestFinished(() => void (runs(stuck) && process.kill(stuck, 'SIGKILL')));
+  fleet.child.kill('SIGTERM');
+  expect(await fleet.exit).toBe(1);
+  expect(fleet.logs('Finished drain')).toMatchObject([{ workersLost: 1 }]);
+  expect(fleet.pids.filter(runs)).toEqual([]);
+});
+
 test('workers do not outlive a supervisor that is killed', async () => {
   const fleet = await serving(3);
   expect(fleet.pids.filter(runs)).toHaveLength(3);

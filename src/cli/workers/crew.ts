@@ -19,6 +19,8 @@ export interface CrewOptions {
 const STEADY_MS = 10_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
+/** What a worker may take after its drain: its command ends, and its sockets. One that still runs then hangs. */
+const LAST_STEPS_MS = 10_000;
 
 /** The workers that share a port: as many as there are to be, each replaced when it dies. */
 export class Crew {
@@ -54,14 +56,16 @@ export class Crew {
     return first;
   }
 
-  /** Drains all workers at once; one `undefined` for each that ended without a report. */
+  /** Drains all workers at once, and kills those that hang; one `undefined` for each that ended without a report. */
   async stop(hurry: AbortSignal): Promise<readonly (DrainReport | undefined)[]> {
     this.#stopping.abort();
     const { serving } = this;
+    const { drainDelay, drainWindow, longestCall } = this.#options.config;
+    const limit = drainDelay + drainWindow + longestCall + LAST_STEPS_MS;
     const starting = [...this.#workers].filter((worker) => !serving.includes(worker));
     const [reports] = await Promise.all([
-      Promise.all(serving.map((worker) => worker.stop(hurry))),
-      Promise.all(starting.map((worker) => worker.stop(hurry))),
+      Promise.all(serving.map((worker) => worker.stop(limit, hurry))),
+      Promise.all(starting.map((worker) => worker.stop(limit, hurry))),
     ]);
     return reports;
   }

@@ -93,13 +93,17 @@ export class WorkerProcess {
     });
   }
 
-  /** Drains it and waits for its end; answers `undefined` when it ended some other way. One that serves not yet ends at once. */
-  async stop(hurry: AbortSignal): Promise<DrainReport | undefined> {
+  /**
+   * Drains it and waits for its end, for so many milliseconds at most; answers `undefined` when it ended some other way.
+   * One that serves not yet ends at once.
+   */
+  async stop(limit: number, hurry: AbortSignal): Promise<DrainReport | undefined> {
     if (!this.serving) return await this.#abandon();
     this.send({ kind: 'stop' });
-    let timer: NodeJS.Timeout | undefined;
+    let timer = setTimeout(() => this.kill(), limit);
     const onHurry = () => {
       this.send({ kind: 'hurry' });
+      clearTimeout(timer);
       timer = setTimeout(() => this.kill(), HURRIED_MS);
     };
     if (hurry.aborted) onHurry();
