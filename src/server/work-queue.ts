@@ -7,14 +7,20 @@ export type Lane = 'call' | 'opening';
 const CALL_SLICE_MS = 10;
 /** Opening a session costs as much as many calls; a short slice keeps the calls' latency through a storm. */
 const OPENING_SLICE_MS = 3;
+/** Bounds what is started together on the strength of what went before. */
+const MOST_TOGETHER = 64;
+/** Costly requests are expected at once, cheap ones little by little: to start too few together costs less than too many. */
+const WEIGHT_OF_CHEAPER = 1 / 8;
+
+type Work = () => void;
 
 /** Works off ready requests in short slices, calls before openings, and lets the event loop turn in between. */
 export class WorkQueue {
-  #calls: (() => void)[] = [];
-  #openings: (() => void)[] = [];
+  readonly #calls = new Line();
+  readonly #openings = new Line();
   #running = false;
 
-  push(lane: Lane, work: () => void): void {
+  push(lane: Lane, work: Work): void {
     (lane === 'call' ? this.#calls : this.#openings).push(work);
     if (this.#running) return;
     this.#running = true;
@@ -22,35 +28,64 @@ export class WorkQueue {
   }
 
   async #run(): Promise<void> {
-    while (this.#calls.length > 0 || this.#openings.length > 0) {
-      const calls = this.#calls;
-      this.#calls = [];
-      const left = await workOff(calls, CALL_SLICE_MS);
-      if (left > 0) this.#calls = calls.slice(-left).concat(this.#calls);
+    while (this.#calls.waiting || this.#openings.waiting) {
+      await this.#calls.workOff(CALL_SLICE_MS);
       // One opening per turn even when calls are waiting, so that nobody starves.
-      const openings = this.#openings;
-      this.#openings = [];
-      const unopened = await workOff(openings, left > 0 ? 0 : OPENING_SLICE_MS);
-      if (unopened > 0) this.#openings = openings.slice(-unopened).concat(this.#openings);
+      await this.#openings.workOff(this.#calls.waiting ? 0 : OPENING_SLICE_MS);
       await nextTurn();
     }
     this.#running = false;
   }
 }
 
-/** Runs at least one piece, then more until the time is over; answers how many are left. */
-async function workOff(pieces: readonly (() => void)[], milliseconds: number): Promise<number> {
-  const end = performance.now() + milliseconds;
-  for (const [index, work] of pieces.entries()) {
-    try {
-      work();
-    } catch (error) {
-      // Whoever pushed it has lost its chance; the queue goes on for all others.
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
-    // The handlers that this started go on in microtasks: let them, so that their time is counted too.
-    await null;
-    if (performance.now() >= end) return pieces.length - index - 1;
+/** Ready requests of one kind. */
+class Line {
+  #works: Work[] = [];
+  /** Milliseconds that one takes, with all that its handler does until it waits for something: what the last ones took. */
+  #each = CALL_SLICE_MS;
+
+  get waiting(): boolean {
+    return this.#works.length > 0;
   }
-  return 0;
+
+  push(work: Work): void {
+    this.#works.push(work);
+  }
+
+  /** Serves at least one, then more until the time is over. */
+  async workOff(milliseconds: number): Promise<void> {
+    if (!this.waiting) return;
+    const end = performance.now() + milliseconds;
+    do {
+      const begun = performance.now();
+      const together = this.#works.splice(0, this.#fitting(end - begun));
+      for (const work of together) attempt(work);
+      await handlersWait();
+      this.#learn((performance.now() - begun) / together.length);
+    } while (this.waiting && performance.now() < end);
+  }
+
+  /** How many are likely to fit; together they take a tenth less, since their handlers do the same steps at the same time. */
+  #fitting(milliseconds: number): number {
+    return Math.max(1, Math.min(MOST_TOGETHER, Math.floor(milliseconds / this.#each)));
+  }
+
+  #learn(each: number): void {
+    this.#each = Math.max(each, this.#each + (each - this.#each) * WEIGHT_OF_CHEAPER);
+  }
+}
+
+function attempt(work: Work): void {
+  try {
+    work();
+  } catch (error) {
+    // Whoever pushed it has lost its chance; the queue goes on for all others.
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
+}
+
+/** Resolves once all handlers that go on in microtasks have ended, or wait for something else. */
+function handlersWait(): Promise<void> {
+  // A tick that is asked for in a microtask comes after the last of them.
+  return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
 }
