@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isResponse, type JsonRpcMessage, type RequestId } from '../../protocol/json-rpc.ts';
 import { Listened } from '../dispatch.ts';
 import { lazyRequest } from '../lazy-request.ts';
+import { urlOf } from '../request-url.ts';
 import { webHeaders } from '../web-headers.ts';
 
 /** What an incoming message brings along besides itself; v1 reads `requestInfo`, v2 reads `request`. */
@@ -69,11 +70,4 @@ export function messageContext(
     request: lazyRequest(() => new Request(urlOf(req), { method: req.method ?? 'POST', headers: webHeaders(req) })),
     ...closers,
   };
-}
-
-const SOMEWHERE = 'http://localhost/mcp';
-
-/** The URL that was asked for; a Host header that is none is left out. */
-function urlOf({ url = '/', headers }: IncomingMessage): URL {
-  return URL.parse(url, `http://${headers.host || 'localhost'}`) ?? URL.parse(url, SOMEWHERE) ?? new URL(SOMEWHERE);
 }

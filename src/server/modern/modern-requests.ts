@@ -5,6 +5,7 @@ import type { AnyMcpServer } from '../../sources/define-server.ts';
 import { contextOf } from '../../sources/raw-server.ts';
 import type { Source, SourceDefinition } from '../../sources/source.ts';
 import type { StreamRegistry } from '../event-stream.ts';
+import { urlOf } from '../request-url.ts';
 import { watchHandlers } from '../watch-handlers.ts';
 import { webHeaders } from '../web-headers.ts';
 import { type ModernProduct, serverOf } from './client-identity.ts';
@@ -156,10 +157,4 @@ function webRequest(req: IncomingMessage, client: Departure, signal: AbortSignal
   const request = new Request(urlOf(req), { method: 'POST', headers: webHeaders(req), signal });
   client.keep(request);
   return request;
-}
-
-/** A Host that no URL can have, such as one with credentials, is allowed where every host is. */
-function urlOf({ headers: { host = '' }, url = '/' }: IncomingMessage): string {
-  const absolute = `http://${/^[\w.:[\]-]+$/.test(host) ? host : 'localhost'}${url}`;
-  return URL.canParse(absolute) ? absolute : 'http://localhost/mcp';
 }
