@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Call } from '../src/load/requests.ts';
+import { inOwnNetwork } from './own-network.ts';
 import { measureReaders, type ReadersSeen, type Scenario } from './readers-round.ts';
 import { Rounds } from './rounds.ts';
 import { percentile } from './spread.ts';
@@ -18,8 +19,10 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '3' },
     scenarios: { type: 'string' },
+    'socket-kib': { type: 'string' },
   },
 });
+if (values['socket-kib'] !== undefined) await inOwnNetwork(import.meta.url, Number(values['socket-kib']));
 const MIB = 1024 * 1024;
 const [readers, kib, seconds] = [Number(values.readers), Number(values.kib), Number(values.seconds)];
 const bufferBytes = Number.parseInt(values.buffer, 10) * (values.buffer.endsWith('MiB') ? MIB : 1_024);
