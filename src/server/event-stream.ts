@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { STALL_MS } from './answers.ts';
+import { BUFFERED_BYTES, STALL_MS } from './answers.ts';
 
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
@@ -160,7 +160,8 @@ export class EventStream implements OpenStream {
   }
 
   #write(frame: string | Uint8Array): Promise<void> | undefined {
-    this.#res.write(frame);
+    // Of a long string the socket would keep a copy beside it, as long as its reader does not read.
+    this.#res.write(typeof frame === 'string' && frame.length > BUFFERED_BYTES ? Buffer.from(frame) : frame);
     return this.#unread(this.#tolerated) ? this.#caughtUp() : undefined;
   }
 
