@@ -71,7 +71,9 @@ export async function measureReaders(scenario: Scenario, options: RoundOptions):
     await tell(child, { word: 'open', count: readers, era: scenario.era });
     // Code that runs for the first time says nothing of slow readers, nor does a session that is being parked.
     await callUntil(AbortSignal.timeout(2_000), callers, 0);
-    const without = await callUntil(AbortSignal.timeout(seconds * 1_000), callers, 0);
+    // Probes are load as well.
+    const first = AbortSignal.timeout(seconds * 1_000);
+    const [without] = await Promise.all([callUntil(first, callers, 0), probeUntil(first, server.url.href)]);
     const held = await connectionsOf(server.admin);
     const before = await memoryOf(server.pid);
     await sleep(LOOK_MS);
