@@ -1,5 +1,8 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -10,6 +13,15 @@ import { unreadResponse } from './unread-response.ts';
 import { events, inSession, JSON_AND_EVENTS, messageIn, openSession, post, toolCall } from './wire.ts';
 
 const MIB = 1024 ** 2;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** What the process holds, in the heap and beside it. */
+function residentBytes(): number {
+  collectGarbage();
+  return process.memoryUsage.rss();
+}
 
 const registry = { add() {}, remove() {} };
 
@@ -52,6 +64,17 @@ describe('a stream', () => {
       'four',
       'after_four',
     ]);
+  });
+
+  test('holds once what its reader does not read', async () => {
+    const streams = await Promise.all(Array.from({ length: 10 }, () => openStream(24 * MIB)));
+    const before = residentBytes();
+    for (const { stream } of streams) {
+      for (let i = 0; i < 160; i++) void stream.message(long('message', 64 * 1_024));
+    }
+    await sleep(100);
+    const unread = streams.reduce((sum, { res }) => sum + res.writableLength, 0);
+    expect(residentBytes() - before).toBeLessThan(1.5 * unread);
   });
 
   test('hands Node no more than its reader takes', async () => {
