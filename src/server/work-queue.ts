@@ -7,17 +7,17 @@ export type Lane = 'call' | 'opening';
 const CALL_SLICE_MS = 10;
 /** Opening a session costs as much as many calls; a short slice keeps the calls' latency through a storm. */
 const OPENING_SLICE_MS = 3;
-/** Bounds what is started together on the strength of what went before. */
-const MOST_TOGETHER = 64;
-/** Costly requests are expected at once, cheap ones little by little: to start too few together costs less than too many. */
-const WEIGHT_OF_CHEAPER = 1 / 8;
+/** Cheap requests say nothing of those behind them: so many of those are begun before it shows what they take. */
+const MOST_TOGETHER = 32;
+/** How many times as many are begun together next, when all that may be were begun and were cheap. */
+const GROWTH = 4;
 
 type Work = () => void;
 
 /** Works off ready requests in short slices, calls before openings, and lets the event loop turn in between. */
 export class WorkQueue {
-  readonly #calls = new Line();
-  readonly #openings = new Line();
+  readonly #calls = new Line(CALL_SLICE_MS);
+  readonly #openings = new Line(OPENING_SLICE_MS);
   #running = false;
 
   push(lane: Lane, work: Work): void {
@@ -29,9 +29,9 @@ export class WorkQueue {
 
   async #run(): Promise<void> {
     while (this.#calls.waiting || this.#openings.waiting) {
-      await this.#calls.workOff(CALL_SLICE_MS);
+      await this.#calls.serve('slice');
       // One opening per turn even when calls are waiting, so that nobody starves.
-      await this.#openings.workOff(this.#calls.waiting ? 0 : OPENING_SLICE_MS);
+      await this.#openings.serve(this.#calls.waiting ? 'one' : 'slice');
       await nextTurn();
     }
     this.#running = false;
@@ -40,9 +40,17 @@ export class WorkQueue {
 
 /** Ready requests of one kind. */
 class Line {
+  readonly #sliceMs: number;
   #works: Work[] = [];
-  /** Milliseconds that one takes, with all that its handler does until it waits for something: what the last ones took. */
-  #each = CALL_SLICE_MS;
+  /**
+   * How many are begun before the next look at what their handlers do: those that take the same steps at the same time take
+   * a tenth less than one after the other.
+   */
+  #together = 1;
+
+  constructor(sliceMs: number) {
+    this.#sliceMs = sliceMs;
+  }
 
   get waiting(): boolean {
     return this.#works.length > 0;
@@ -52,26 +60,36 @@ class Line {
     this.#works.push(work);
   }
 
-  /** Serves at least one, then more until the time is over. */
-  async workOff(milliseconds: number): Promise<void> {
-    if (!this.waiting) return;
-    const end = performance.now() + milliseconds;
-    do {
-      const begun = performance.now();
-      const together = this.#works.splice(0, this.#fitting(end - begun));
-      for (const work of together) attempt(work);
+  /** Serves one, or as many as fit into a slice. */
+  async serve(what: 'one' | 'slice'): Promise<void> {
+    let now = performance.now();
+    const end = what === 'one' ? now : now + this.#sliceMs;
+    while (this.waiting) {
+      const begun = this.#begin(end);
+      const before = now;
       await handlersWait();
-      this.#learn((performance.now() - begun) / together.length);
-    } while (this.waiting && performance.now() < end);
+      now = performance.now();
+      this.#adjust(begun, now - before);
+      if (now >= end) return;
+    }
   }
 
-  /** How many are likely to fit; together they take a tenth less, since their handlers do the same steps at the same time. */
-  #fitting(milliseconds: number): number {
-    return Math.max(1, Math.min(MOST_TOGETHER, Math.floor(milliseconds / this.#each)));
+  /** Begins at least one, and no more once the time is over; answers how many. */
+  #begin(end: number): number {
+    let begun = 0;
+    for (const work of this.#works) {
+      attempt(work);
+      begun++;
+      if (begun === this.#together || performance.now() >= end) break;
+    }
+    this.#works.splice(0, begun);
+    return begun;
   }
 
-  #learn(each: number): void {
-    this.#each = Math.max(each, this.#each + (each - this.#each) * WEIGHT_OF_CHEAPER);
+  #adjust(begun: number, milliseconds: number): void {
+    const fitting = Math.floor((this.#sliceMs / 2 / milliseconds) * begun);
+    const most = begun < this.#together ? this.#together : this.#together * GROWTH;
+    this.#together = Math.max(1, Math.min(most, fitting, MOST_TOGETHER));
   }
 }
 
