@@ -1,17 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 
-const SOMEWHERE = 'http://localhost/mcp';
 /** A name or an address, perhaps with a port. Where every host is allowed, a Host header may be anything. */
 const HOST = /^[\w.:[\]-]+$/;
 
-/** The URL that was asked for, as handlers see it: without credentials, and of `localhost` where the Host header is no host. */
+/**
+ * The URL that was asked for, as handlers see it: of the host that was checked, and of `localhost` where the Host header is
+ * none. A target in absolute form (RFC 9112 §3.2.2) gives its path alone: nobody has checked its host.
+ */
 export function urlOf({ url = '/', headers: { host = '' } }: IncomingMessage): URL {
-  const target = url.startsWith('/') && HOST.test(host) ? `http://${host}${url}` : url;
-  const asked = URL.parse(target) ?? URL.parse(url, SOMEWHERE) ?? new URL(SOMEWHERE);
-  if (asked.username !== '' || asked.password !== '') {
-    // A web request can not be made with them.
-    asked.username = '';
-    asked.password = '';
-  }
-  return asked;
+  const path = url.startsWith('/') ? url : pathIn(url);
+  return (HOST.test(host) ? URL.parse(`http://${host}${path}`) : null) ?? new URL(`http://localhost${path}`);
+}
+
+function pathIn(target: string): string {
+  const { pathname = '', search = '' } = URL.parse(target) ?? {};
+  return pathname.startsWith('/') ? pathname + search : '/';
 }
