@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { BUFFERED_BYTES, STALL_MS } from './answers.ts';
+import { STALL_MS } from './answers.ts';
 
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
@@ -21,6 +21,9 @@ export interface StreamRegistry {
 
 /** Asks the client to come back after so many milliseconds. */
 export const retryFrame = (milliseconds: number): string => `retry: ${Math.round(milliseconds)}\n\n`;
+
+/** What costs less as a string, in characters. */
+const SHORT_FRAME = 1_024;
 
 /** A frame that waits for the reader to take what is before it. */
 interface WaitingFrame {
@@ -94,7 +97,7 @@ export class EventStream implements OpenStream {
    * what is in a log. However much of it is unread, the reader is not cut for that.
    */
   queue(data: string, id?: string): Promise<void> | undefined {
-    return this.#send(messageFrame(data, id), 0);
+    return this.#send(messageFrame(data, id), 'uncounted');
   }
 
   /** Gives the client a place to resume from and the time to wait before it does (MCP 2025-11-25, SEP-1699). */
@@ -114,7 +117,7 @@ export class EventStream implements OpenStream {
 
   /** Writes a frame, or bytes of frames, as they are. */
   raw(frame: string | Uint8Array): Promise<void> | undefined {
-    return this.#send(frame, frame.length);
+    return this.#send(frame, 'counted');
   }
 
   /** Ends it once all is written. */
@@ -135,10 +138,11 @@ export class EventStream implements OpenStream {
     this.#res.destroy();
   }
 
-  /** `size`: what it counts against the buffer should it have to wait. */
-  #send(frame: string | Uint8Array, size: number): Promise<void> | undefined {
+  /** Whether it counts against the buffer should it have to wait. */
+  #send(frame: string | Uint8Array, counts: 'counted' | 'uncounted'): Promise<void> | undefined {
     if (this.#closed || this.#ending) return undefined;
     if (this.#catchingUp === undefined) return this.#write(frame);
+    const size = counts === 'counted' ? Buffer.byteLength(frame) : 0;
     if (size > 0 && this.#overrun) {
       this.cut();
       return undefined;
@@ -160,8 +164,8 @@ export class EventStream implements OpenStream {
   }
 
   #write(frame: string | Uint8Array): Promise<void> | undefined {
-    // Of a long string the socket would keep a copy beside it, as long as its reader does not read.
-    this.#res.write(typeof frame === 'string' && frame.length > BUFFERED_BYTES ? Buffer.from(frame) : frame);
+    // Of a string the socket would keep a copy beside it, as long as its reader does not read.
+    this.#res.write(typeof frame === 'string' && frame.length > SHORT_FRAME ? Buffer.from(frame) : frame);
     return this.#unread(this.#tolerated) ? this.#caughtUp() : undefined;
   }
 
