@@ -15,11 +15,11 @@ export async function inOwnNetwork(script: string, socketKib: number): Promise<v
   const bytes = socketKib * 1_024;
   const steps = [
     'ip link set lo up',
-    `echo "4096 65536 ${Math.max(65_536, bytes / 4)}" > /proc/sys/net/ipv4/tcp_rmem`,
+    `echo "4096 ${bytes / 16} ${bytes / 4}" > /proc/sys/net/ipv4/tcp_rmem`,
     `echo "4096 16384 ${bytes}" > /proc/sys/net/ipv4/tcp_wmem`,
     'exec "$@"',
   ];
-  const again = [process.execPath, fileURLToPath(script), ...process.argv.slice(2)];
+  const again = [process.execPath, ...process.execArgv, fileURLToPath(script), ...process.argv.slice(2)];
   const child = spawn('unshare', ['--map-root-user', '--net', 'sh', '-ec', steps.join('\n'), 'sh', ...again], {
     env: { ...process.env, [INSIDE]: '1' },
     stdio: 'inherit',

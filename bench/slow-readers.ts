@@ -19,10 +19,11 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '3' },
     scenarios: { type: 'string' },
-    'socket-kib': { type: 'string' },
+    'socket-kib': { type: 'string', default: '1024' },
   },
 });
-if (values['socket-kib'] !== undefined) await inOwnNetwork(import.meta.url, Number(values['socket-kib']));
+const socketKib = Number(values['socket-kib']);
+if (socketKib > 0) await inOwnNetwork(import.meta.url, socketKib);
 const MIB = 1024 * 1024;
 const [readers, kib, seconds] = [Number(values.readers), Number(values.kib), Number(values.seconds)];
 const bufferBytes = Number.parseInt(values.buffer, 10) * (values.buffer.endsWith('MiB') ? MIB : 1_024);
@@ -91,7 +92,8 @@ const grown: Read = (one) => one.with.rss - one.before.rss;
 
 const { stdout } = process;
 stdout.write(`${readers} readers that take ${Number(values.sip) === 0 ? 'nothing' : `64 KiB every ${values.sip} ms`}, \
---max-stream-buffer ${values.buffer}, ten sessions that call without pause, median of ${values.rounds} rounds (least–most)\n`);
+--max-stream-buffer ${values.buffer}, sockets that hold ${socketKib > 0 ? `${socketKib} KiB` : 'what they may'}, ten sessions that call \
+without pause, median of ${values.rounds} rounds (least–most)\n`);
 const CALLS = 'p50 ms without|with|ratio|p99 ms without|as they come|with|ratio|slowest probe ms as they come|with';
 const MEMORY =
   'RSS MiB before|most|held|after|held per reader KiB|live heap of it|in the kernel KiB|over unread|refused|slots back ms';
