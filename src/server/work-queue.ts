@@ -41,7 +41,7 @@ export class WorkQueue {
 /** Ready requests of one kind. */
 class Line {
   readonly #sliceMs: number;
-  #works: Work[] = [];
+  readonly #works: Work[] = [];
   /**
    * How many are begun before the next look at what their handlers do: those that take the same steps at the same time take
    * a tenth less than one after the other.

@@ -1,21 +1,17 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { EventStream } from '../../src/server/event-stream.ts';
+import { collectGarbage } from '../fixtures/collect-garbage.ts';
 import { eventually, startLab } from './running.ts';
 import { openSse } from './sse-client.ts';
 import { unreadResponse } from './unread-response.ts';
 import { events, inSession, JSON_AND_EVENTS, messageIn, openSession, post, toolCall } from './wire.ts';
 
 const MIB = 1024 ** 2;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 /** What the process holds, in the heap and beside it. */
 function residentBytes(): number {

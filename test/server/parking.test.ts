@@ -1,6 +1,5 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { collectGarbage } from '../fixtures/collect-garbage.ts';
 import { createParkable } from '../fixtures/parkable.ts';
 import { eventually, type Settings, startLab } from './running.ts';
 import { events, initialize, inSession, messageIn, openSession, post, type ServerEvent, toolCall } from './wire.ts';
@@ -199,12 +198,6 @@ describe('a session with nothing but a stream', () => {
     await parkByNeed(lab, id);
   });
 });
-
-/** As `node --expose-gc` does, which a test runner's workers are not started with. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
-}
 
 describe('a parked session', () => {
   test('answers a ping and stays parked', async () => {

@@ -34,6 +34,7 @@ test.each(cases)('of host %j and target %s a handler sees the URL %s', (host, ur
 
 test('a handler that changes its URL does not change the request', () => {
   const context = messageContext(requestOf('example.org', '/mcp'), { closeStandaloneSSEStream: () => {} });
+  expect(context.requestInfo.url.href).toBe('http://example.org/mcp');
   context.requestInfo.url.pathname = '/elsewhere';
   expect(context.request.url).toBe('http://example.org/mcp');
 });

@@ -1,15 +1,12 @@
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, onTestFinished, test } from 'vitest';
+import { collectGarbage } from '../../fixtures/collect-garbage.ts';
 import { basics, startScripted, stream } from '../../fixtures/upstream/scripted.ts';
 import { inSession, JSON_AND_EVENTS, openSession, toolCall } from '../../server/wire.ts';
 import { until } from './raw-client.ts';
 import { serve } from './serving.ts';
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 const MIB = 1024 * 1024;
 const MESSAGES = 1_024;
 const MESSAGE_BYTES = 256 * 1024;
